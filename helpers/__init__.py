@@ -1,0 +1,1 @@
+"""Helpers of the recombination workbook: one room per idea, imports point downwards."""
