@@ -1,0 +1,85 @@
+"""What the units of a trace mean, and how they are written beside a number or an axis."""
+
+from __future__ import annotations
+
+import re
+
+_SECONDS = {
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,  # micro sign
+    "μs": 1e-6,  # Greek mu
+    "ns": 1e-9,
+    "ps": 1e-12,
+    "fs": 1e-15,
+}
+_DENSITY = re.compile(
+    r"(?:(?:10(?:\^|\*\*)(?P<power>[+-]?\d+)|(?P<factor>\d+(?:\.\d*)?(?:e[+-]?\d+)?))[\s*×·]*)?"
+    r"(?P<reciprocal>1/)?(?P<length>cm|m)(?P<exponent>(?:\^|\*\*)?-?3|⁻?³)",
+    re.IGNORECASE,
+)
+_TO_CM3 = {"cm": 1.0, "m": 1e-6}
+_POWER = re.compile(r"\^([+-]?\d+)")
+
+
+def seconds(unit: str) -> float:
+    """Return the length of one time unit in seconds.
+
+    Raises
+    ------
+    ValueError
+        If the unit is none of s, ms, us (µs), ns, ps, fs.
+
+    Examples
+    --------
+    >>> seconds("ns")
+    1e-09
+    """
+    try:
+        return _SECONDS[unit.strip()]
+    except KeyError:
+        raise ValueError(f"unknown time unit {unit!r}: use one of {', '.join(_SECONDS)}") from None
+
+
+def density_in_cm3(unit: str) -> float | None:
+    """Return one density unit in cm^-3, or None where the unit is no density (counts, "", mOD).
+
+    Understands a power of ten or a number before cm^-3, cm-3, cm⁻³, 1/cm^3 and their like in metres.
+
+    Examples
+    --------
+    >>> density_in_cm3("10^16 cm^-3"), density_in_cm3("m^-3"), density_in_cm3("counts")
+    (1e+16, 1e-06, None)
+    """
+    found = _DENSITY.fullmatch(unit.strip())
+    if found is None:
+        return None
+    is_inverse = "-" in found["exponent"] or "⁻" in found["exponent"]
+    if is_inverse == bool(found["reciprocal"]):
+        return None  # cm^3 is a volume, and so is 1/cm^-3
+    number = f"1e{found['power']}" if found["power"] else found["factor"] or "1"
+    return float(number) * _TO_CM3[found["length"].lower()]
+
+
+def rate_units(t_unit: str, signal_unit: str) -> tuple[str, str, str, str]:
+    """Return the units of G, k1, k2 and k3 for a trace's units.
+
+    Examples
+    --------
+    >>> rate_units("ns", "cm^-3")
+    ('cm^-3/ns', '1/ns', '1/(ns cm^-3)', '1/(ns (cm^-3)^2)')
+    """
+    density = signal_unit or "signal"
+    return f"{density}/{t_unit}", f"1/{t_unit}", f"1/({t_unit} {density})", f"1/({t_unit} ({density})^2)"
+
+
+def axis_label(name: str, unit: str) -> str:
+    """Return "name (unit)" with the unit's powers raised, or the bare name where there is no unit.
+
+    Examples
+    --------
+    >>> axis_label("n", "10^16 cm^-3")
+    'n (10$^{16}$ cm$^{-3}$)'
+    """
+    return f"{name} ({_POWER.sub(r'$^{\1}$', unit)})" if unit else name
