@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.integrate import solve_ivp
 
+HERE = Path(__file__).parent
 RATES = (0.0, 1.02e-2, 1.03e-3, 1.1e-7)  # G, k1, k2, k3 in ns and 10^16 cm^-3
 PEAK = 800.0  # 10^16 cm^-3
 RISE = 1.5  # ns, width of the half Gaussian before the peak
@@ -40,7 +41,7 @@ def density(t: np.ndarray) -> np.ndarray:
     return np.concatenate([PEAK * np.exp(-0.5 * (t[t < 0] / RISE) ** 2), solution.y[0]])
 
 
-def main(path: Path = Path(__file__).with_name("sample_data.csv")) -> None:
+def main(path: Path = HERE / "sample_data.csv") -> None:
     """Draw the noise and write the two columns, t to 0.01 ns and n to 0.001 of its unit."""
     t = delays()
     n = density(t)

@@ -82,4 +82,5 @@ def axis_label(name: str, unit: str) -> str:
     >>> axis_label("n", "10^16 cm^-3")
     'n (10$^{16}$ cm$^{-3}$)'
     """
-    return f"{name} ({_POWER.sub(r'$^{\1}$', unit)})" if unit else name
+    raised = _POWER.sub(r"$^{\1}$", unit)
+    return f"{name} ({raised})" if unit else name
