@@ -19,7 +19,8 @@ from numpy.polynomial import legendre, polynomial
 from scipy.signal import lfilter
 
 _NODES = 8
-_CELLS_PER_EFOLD = 12
+# 1/q has its poles at least π/2 off the path in a decay, but only ln 2 before its start in a growth.
+_CELLS_PER_EFOLD_OF_DECAY, _CELLS_PER_EFOLD_OF_GROWTH, _FEWEST_CELLS = 12, 24, 4
 _MOST_EFOLDS = 745.0  # exp(-745) is the smallest positive double
 _VANISHING_K1 = 1e-20  # in units of 1/T: far below rounding, and no coefficient pattern divides by zero
 
@@ -196,13 +197,16 @@ class _Cells:
         # q = k1 + k2(n + n_e) + k3(n² + n·n_e + n_e²), sorted by powers of n
         self.q_powers = (a + self.n_e * (b + self.n_e * c), b + self.n_e * c, c)
         w_end = self._efolds_needed(a, b, c)
-        count = max(1, math.ceil(w_end * _CELLS_PER_EFOLD))
+        density = _CELLS_PER_EFOLD_OF_DECAY if self.n0 >= self.n_e else _CELLS_PER_EFOLD_OF_GROWTH
+        count = max(_FEWEST_CELLS, math.ceil(w_end * density))
         self.width = w_end / count
         self.w_start = self.width * np.arange(count)
         self.n_nodes = self._density(self.w_start[:, None] + self.width * _U_NODES)
         self.lifetime = 1 / self._q(self.n_nodes)
         self.t_means = _RUNNING_MEAN @ self.lifetime.T  # (8, cells)
-        self.t_edges = np.concatenate([[0.0], np.cumsum(self.width * self.t_means.sum(axis=0))])
+        # Summed in long doubles: an error of t is, times q, a relative error of n hundreds of e-folds down.
+        durations = np.cumsum(self.width * self.t_means.sum(axis=0), dtype=np.longdouble)
+        self.t_edges = np.concatenate([[0.0], durations.astype(float)])
 
     def _efolds_needed(self, a, b, c) -> float:
         """Bound on w(t = 1): each of q's three terms is integrated as if it acted alone."""

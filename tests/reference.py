@@ -72,7 +72,7 @@ def density(t, n0, rates, start=None):
         path = _Path(n0, G, k1, k2, k3)
         w = mpf(start) if start is not None else mpf(0)
         gone = path.time(mpf(0), w)
-        for _ in range(200):
+        for _ in range(2000):
             # dw/dt = q; a start far away is approached by e-folds, Newton finishes
             step = min((t - gone) * path.q(w), mpf(3))
             if step < -w:

@@ -1,0 +1,216 @@
+"""Levenberg–Marquardt for non-negative parameters: every step is a non-negative least-squares problem.
+
+A problem is handed over in dimensionless parameters x ≥ 0 and answers with its cost ½‖r‖² and the triangle
+of the QR factorisation of [J r]: a few numbers that hold all that steps, errors and profiles ask of
+thousands of residuals. Zero bounds are met exactly (a rate that the data do not want is 0, not 1e-22).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.optimize import nnls
+
+# Bates & Watts' relative offset: the part of the residuals that a Gauss–Newton step would still remove,
+# over the residuals' own length. At 1e-3 a point is statistically at the minimum already.
+CONVERGED_OFFSET = 1e-5
+_WANTED_OFFSET = 1e-10
+_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A least-squares problem in named, non-negative parameters; value = x · scale.
+
+    `evaluate(x)` returns (cost, triangle), the triangle of shape (p + 1, p + 1) from `triangle_of`; a point
+    where the model cannot be computed has cost inf and triangle None. `size` is the number of residuals,
+    `floor` the length that rounding alone gives them (1e-13 of the data's own length, say).
+    """
+
+    names: tuple[str, ...]
+    scales: np.ndarray
+    evaluate: Callable[[np.ndarray], tuple[float, np.ndarray | None]]
+    size: int
+    floor: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Problem({', '.join(self.names)}; {self.size} residuals)"
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """Where `minimise` stopped, and whether that is a minimum."""
+
+    x: np.ndarray
+    cost: float
+    triangle: np.ndarray | None
+    converged: bool
+    message: str
+    evaluations: int
+    path: tuple[np.ndarray, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Minimum(cost={self.cost:.6g}, converged={self.converged})"
+
+
+def triangle_of(jacobian: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+    """R of the QR factorisation of [J r], shape (p + 1, p + 1): ‖J·z + r‖ = ‖R·(z, 1)‖ for every z.
+
+    Examples
+    --------
+    >>> abs(triangle_of(np.array([[3.0], [4.0]]), np.array([3.0, 4.0]))).round(6).tolist()
+    [[5.0, 5.0], [0.0, 0.0]]
+    """
+    columns = jacobian.shape[1] + 1
+    table = np.zeros((max(len(residuals), columns), columns))
+    table[: len(residuals), :-1] = jacobian
+    table[: len(residuals), -1] = residuals
+    return np.linalg.qr(table, mode="r")
+
+
+def robust_triangle(jacobian, residuals, loss: str, f_scale: float) -> tuple[float, np.ndarray]:
+    """Cost ½·C²·Σρ(r²/C²) of a robust loss, and the triangle whose step is its Gauss–Newton step.
+
+    ρ(z) is z (linear), 2(√(1+z) − 1) (soft_l1), Huber's, or ln(1 + z) (cauchy); C = f_scale. Each row is
+    weighted with √ρ'; the second derivative is left out, so that the step is always downhill.
+    """
+    if loss == "linear":
+        return 0.5 * float(residuals @ residuals), triangle_of(jacobian, residuals)
+    z = (residuals / f_scale) ** 2
+    rho, slope = LOSSES[loss](z)
+    weight = np.sqrt(slope)
+    return 0.5 * f_scale**2 * float(rho.sum()), triangle_of(jacobian * weight[:, None], residuals * weight)
+
+
+def _huber(z):
+    root = np.sqrt(np.maximum(z, 1.0))
+    return np.where(z <= 1, z, 2 * root - 1), 1 / root
+
+
+LOSSES = {
+    "linear": lambda z: (z, np.ones_like(z)),
+    "soft_l1": lambda z: (2 * (np.sqrt(1 + z) - 1), 1 / np.sqrt(1 + z)),
+    "huber": _huber,
+    "cauchy": lambda z: (np.log1p(z), 1 / (1 + z)),
+}
+
+
+def minimise(
+    problem: Problem,
+    start,
+    *,
+    free=None,
+    max_evaluations: int = 200,
+    wanted_offset: float = _WANTED_OFFSET,
+    record: bool = False,
+) -> Minimum:
+    """Minimum of ½‖r(x)‖² over x ≥ 0 from `start`: Levenberg–Marquardt with non-negative steps.
+
+    Parameters
+    ----------
+    problem : Problem
+    start : array_like, shape (p,)
+        Dimensionless start, not negative.
+    free : sequence of bool, shape (p,), optional
+        Which parameters may move; all of them by default.
+    max_evaluations : int
+        Evaluations of the model after which the search gives up.
+    wanted_offset : float
+        Relative offset (see CONVERGED_OFFSET) at which the search is content; `converged` is more lenient.
+    record : bool
+        Keep the accepted points in `path`.
+
+    Notes
+    -----
+    The damping follows Nielsen (1999), "Damping parameter in Marquardt's method", IMM-REP-1999-05; the
+    convergence criterion Bates & Watts (1988), "Nonlinear Regression Analysis", section 2.2.3.
+    """
+    x = np.array(start, float)
+    free = np.ones(len(x), bool) if free is None else np.asarray(free, bool)
+    cost, triangle = problem.evaluate(x)
+    path = [x.copy()] if record else []
+    if triangle is None:
+        return Minimum(x, math.inf, None, False, "the model cannot be computed at the start", 1, tuple(path))
+    damping, raise_by, evaluations = 1e-4, 2.0, 1
+    message = f"stopped after {max_evaluations} evaluations"
+    while evaluations < max_evaluations:
+        if _removable(triangle, x, free) <= wanted_offset * _length(triangle) + problem.floor:
+            break
+        step, gain = _step(triangle, x, free, damping)
+        new_cost, new_triangle = problem.evaluate(x + step)
+        evaluations += 1
+        if new_triangle is not None and cost - new_cost > 1e-4 * gain > 0:
+            damping *= max(1 / 9, 1 - (2 * min((cost - new_cost) / gain, 1.0) - 1) ** 3)
+            x, cost, triangle, raise_by = x + step, new_cost, new_triangle, 2.0
+            if record:
+                path.append(x.copy())
+        elif gain <= 4 * np.finfo(float).eps * cost or damping > 1e25:
+            message = "no step leads downhill from here"
+            break
+        else:
+            damping *= raise_by
+            raise_by *= 2
+    converged = _removable(triangle, x, free) <= CONVERGED_OFFSET * _length(triangle) + 10 * problem.floor
+    message = "converged" if converged else message
+    return Minimum(x, cost, triangle, converged, message, evaluations, tuple(path))
+
+
+def _step(triangle, x, free, damping) -> tuple[np.ndarray, float]:
+    """Damped step with x + step ≥ 0, and the fall of the cost that the linear model expects of it."""
+    kept = np.append(free, False)
+    # The upper rows of the triangle see the linear model; the last one is the part no step can change.
+    slopes, rest = triangle[:, kept], triangle[:, -1]
+    size = np.linalg.norm(slopes, axis=0)
+    size = np.where(size > 0, size, 1.0)
+    weight = math.sqrt(damping) * size
+    # In units of each column's length the system is well scaled, whatever the parameters mean.
+    matrix = np.vstack([slopes, np.diag(weight)]) / size
+    target = np.concatenate([slopes @ x[free] - rest, weight * x[free]])
+    step = np.zeros_like(x)
+    step[free] = nnls(matrix, target)[0] / size - x[free]
+    change = slopes @ step[free]
+    return step, -float(change @ rest) - 0.5 * float(change @ change)
+
+
+def _length(triangle) -> float:
+    return float(np.linalg.norm(triangle[:, -1]))
+
+
+def _removable(triangle, x, free) -> float:
+    """Length of the residuals' part that the best feasible linear step would still remove."""
+    if not free.any():
+        return 0.0
+    return math.sqrt(max(2 * _step(triangle, x, free, 0.0)[1], 0.0))
+
+
+def covariance(triangle: np.ndarray, active) -> np.ndarray:
+    """(JᵀJ)⁻¹ over the parameters in `active`, from the triangle; NaN rows for the others.
+
+    Directions that the data leave open have infinite variance.
+
+    Examples
+    --------
+    >>> triangle = triangle_of(np.array([[3.0], [4.0]]), np.zeros(2))
+    >>> covariance(triangle, [True]).round(6).tolist()
+    [[0.04]]
+    """
+    active = np.asarray(active, bool)
+    count = len(active)
+    result = np.full((count, count), np.nan)
+    if not active.any():
+        return result
+    slopes = triangle[:, :-1][:, active]
+    size = np.linalg.norm(slopes, axis=0)
+    block = np.full((active.sum(), active.sum()), np.inf)
+    if (size > 0).all():
+        upper = np.linalg.qr(slopes / size, mode="r")
+        diagonal = np.abs(np.diag(upper))
+        if diagonal.min() > _ROUNDING * diagonal.max():
+            inverse = solve_triangular(upper, np.eye(len(upper)))
+            block = inverse @ inverse.T / np.outer(size, size)
+    result[np.ix_(active, active)] = block
+    return result
