@@ -25,7 +25,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-class NotebookFailed(Exception):
+class NotebookError(Exception):
     """A cell raised, took too long, or lost its kernel."""
 
 
@@ -65,7 +65,7 @@ def execute(notebook: nbformat.NotebookNode, name: str) -> None:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         where = f"{name}, cell {running[-1] + 1} of {len(notebook.cells)} (text cells counted)"
         reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-        raise NotebookFailed(f"{reason}\n{where}: failed; the notebook's file is unchanged.") from error
+        raise NotebookError(f"{reason}\n{where}: failed; the notebook's file is unchanged.") from error
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
@@ -119,7 +119,7 @@ def main(names: list[str]) -> int:
         start = time.perf_counter()
         try:
             rerun(path)
-        except NotebookFailed as failure:
+        except NotebookError as failure:
             print(f"FAILED\n{failure}", file=sys.stderr)
             return 1
         print(f"{time.perf_counter() - start:.0f} s", flush=True)
