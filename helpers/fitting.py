@@ -72,6 +72,7 @@ class Fit:
     converged: bool
     message: str
     evaluations: int
+    free: np.ndarray
     loss: str
     f_scale: float
     problem: Problem
@@ -85,6 +86,11 @@ class Fit:
     def values(self) -> Parameters:
         """The five fitted numbers."""
         return Parameters(*self.rates, self.n0)
+
+    @property
+    def variance(self) -> float:
+        """Variance of a weighted residual: 1 where sigma is known, else estimated from the residuals."""
+        return 1.0 if self.trace.sigma is not None else self.reduced_chi2
 
     @property
     def residuals(self) -> np.ndarray:
@@ -227,6 +233,7 @@ def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) 
         converged=minimum.converged,
         message=minimum.message,
         evaluations=minimum.evaluations,
+        free=free,
         loss=loss,
         f_scale=f_scale,
         problem=problem,
