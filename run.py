@@ -89,7 +89,12 @@ def remove(folder):
 def run_python(*arguments):
     """Run the environment's Python in the project's folder and return its exit status."""
     command = [environment_python(), *arguments]
-    return subprocess.run(list(map(str, command)), cwd=ROOT, env=clean_environ()).returncode
+    with subprocess.Popen(list(map(str, command)), cwd=ROOT, env=clean_environ()) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                pass  # Ctrl+C has reached the other program as well: it tidies up and ends by itself
 
 
 def environment_python():
