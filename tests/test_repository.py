@@ -185,7 +185,8 @@ class TestHelpers:
         assert at_import.isdisjoint(LATE)
 
     def test_are_short_enough_to_read_in_one_go(self, room):
-        assert len(room.read_text(encoding="utf-8").splitlines()) <= LONGEST_ROOM
+        length = len(room.read_text(encoding="utf-8").splitlines())
+        assert length <= LONGEST_ROOM
 
     def test_leave_the_telling_to_the_notebooks(self, room):
         calls = [
