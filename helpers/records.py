@@ -1,0 +1,298 @@
+"""Fits kept as small readable files (`.par`): written whole, the same bytes on every run, read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from helpers import kinetics, old_records
+from helpers.fitting import PARAMETERS, Fit, Parameters
+from helpers.kinetics import Rates
+from helpers.paths import write_text
+from helpers.traces import Trace
+from helpers.units import rate_units
+
+FORMAT = "recombination-workbook fit, version 1"
+# Two searches for one minimum end within some 1e-7 standard errors of each other, and so do two processors.
+# Rounded far above that, the same fit is the same text everywhere.
+_DIGITS = 6
+_DIGITS_OF_ERROR = 4
+_ERROR_DIGITS = 3
+_DATA_DIGITS = 9
+_STATUS = ("free", "fixed", "bound")
+
+
+@dataclass(frozen=True)
+class DataStamp:
+    """Which numbers were fitted: name, span, units and the hash of the points themselves."""
+
+    name: str
+    points: int
+    first_time: float
+    last_time: float
+    t_unit: str
+    signal_unit: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A saved fit.
+
+    Attributes
+    ----------
+    guess, rates : Rates
+        Where the search began and where it ended, in the data's units.
+    n0, cost, rmse : float or None
+        Density at the first time, ½·Σr² and root mean square residual; None where an old file has none.
+    stderr : Parameters
+        Standard errors of G, k1, k2, k3, n0: NaN where there is none, inf where the data leave it open.
+    status, units : Parameters
+        "free", "fixed" or "bound" ("" in an old file), and the unit, of each.
+    data : DataStamp or None
+        Which data were fitted; None in an old file.
+    loss, message : str
+        The loss that was minimised, and how the search ended.
+    converged : bool or None
+        Whether it ended in a minimum; an old file does not say.
+    versions : dict
+        What wrote the file.
+    """
+
+    guess: Rates
+    rates: Rates
+    n0: float | None
+    cost: float | None
+    rmse: float | None
+    stderr: Parameters
+    status: Parameters
+    units: Parameters
+    data: DataStamp | None
+    loss: str
+    converged: bool | None
+    message: str
+    versions: dict[str, str]
+
+    def __repr__(self) -> str:
+        name = self.data.name if self.data else "an old file"
+        cost = "unknown" if self.cost is None else f"{self.cost:.6g}"
+        return f"Record({name!r}: {self.rates!r}, cost={cost})"
+
+    @property
+    def values(self) -> Parameters:
+        """The five fitted numbers."""
+        return Parameters(*self.rates, self.n0)
+
+    def belongs_to(self, trace: Trace) -> bool:
+        """Whether these are the very points that were fitted (the same file, cut in the same way)."""
+        return self.data is not None and self.data.sha256 == fingerprint(trace)
+
+    def curve(self, t, *, n0: float | None = None, first_time: float | None = None) -> np.ndarray:
+        """Fitted density at the times t of the data's own axis.
+
+        An old file holds neither n0 nor the first time; the fit that wrote it began at the largest value
+        of the data: give n0=trace.signal[0], first_time=trace.t[0] of `trace.from_peak()`.
+        """
+        n0 = self.n0 if n0 is None else n0
+        first_time = self.data.first_time if first_time is None and self.data else first_time
+        if n0 is None or first_time is None:
+            raise ValueError(
+                "an old record holds no n0 and no first time; give n0=trace.signal[0], first_time=trace.t[0]"
+            )
+        return kinetics.solve(np.asarray(t, float) - first_time, n0, self.rates)
+
+
+def fingerprint(trace: Trace) -> str:
+    """SHA-256 of the trace's points written as lines "t,signal" (",sigma" where known) with 9 digits.
+
+    Nine digits tell data apart, but not the last bits in which processors differ. Names and units do not count.
+
+    Examples
+    --------
+    >>> fingerprint(Trace([0, 1], [2, 1]))[:16]
+    '47bae287b1066752'
+    """
+    columns = [trace.t, trace.signal] + ([] if trace.sigma is None else [trace.sigma])
+    rows = np.column_stack(columns) + 0.0  # turns -0.0 into 0.0
+    form = ",".join([f"%.{_DATA_DIGITS - 1}e"] * rows.shape[1]) + "\n"
+    return hashlib.sha256("".join(form % tuple(row) for row in rows.tolist()).encode("ascii")).hexdigest()
+
+
+def save(fit: Fit, path: str | Path) -> Path:
+    """Keep a fit as readable JSON, whole or not at all; what was there is replaced.
+
+    Errors are rounded to 3 significant digits, values to 1/1000 of their error or to 6 digits, whichever is
+    coarser, so that the same fit is the same bytes.
+    """
+    return write_text(path, json.dumps(_content(fit), indent=2, ensure_ascii=False) + "\n")
+
+
+def load(path: str | Path) -> Record:
+    """Read a fit that `save` kept, or a pickled `.par` file of the workbook's origin (nothing in it is run).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Where the file is missing, damaged or something else; the message names it and says what to do.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing; run 03_optimize, which writes the .par files") from None
+    if not content.lstrip().startswith(b"{"):
+        return _old(path.name, content)
+    try:
+        entries = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        if entries.get("format") != FORMAT:
+            raise ValueError(f'its "format" is not "{FORMAT}"')
+        return _record(entries)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(
+            f"{path.name} is no whole record of a fit: {reason}; delete it and run 03_optimize again"
+        ) from error
+
+
+def _content(fit: Fit) -> dict:
+    trace = fit.trace
+    units = (*rate_units(trace.t_unit, trace.signal_unit), trace.signal_unit)
+    columns = zip(PARAMETERS, fit.values, fit.stderr, fit.status, units, strict=True)
+    return {
+        "format": FORMAT,
+        "law": "dn/dt = G - k1*n - k2*n^2 - k3*n^3, n = n0 at the first time",
+        "data": {
+            "name": trace.name,
+            "points": len(trace),
+            "first_time": _rounded(trace.t[0], _DATA_DIGITS),
+            "last_time": _rounded(trace.t[-1], _DATA_DIGITS),
+            "t_unit": trace.t_unit,
+            "signal_unit": trace.signal_unit,
+            "sha256": fingerprint(trace),
+        },
+        "guess": {name: _rounded(value) for name, value in zip(PARAMETERS, fit.guess, strict=False)},
+        "optimized": {
+            name: {"value": _value(value, error), "stderr": _error(error), "status": status, "unit": unit}
+            for name, value, error, status, unit in columns
+        },
+        "cost": _rounded(fit.cost),
+        "rmse": _rounded(fit.rmse),
+        "loss": fit.loss,
+        "converged": bool(fit.converged),
+        "message": fit.message,
+        "versions": {
+            "workbook": version("recombination-workbook"),
+            "numpy": version("numpy"),
+            "scipy": version("scipy"),
+        },
+    }
+
+
+def _rounded(value: float, digits: int = _DIGITS) -> float:
+    return float(f"{value:.{digits - 1}e}") + 0.0
+
+
+def _value(value: float, error: float) -> float:
+    if value == 0 or not (math.isfinite(error) and error > 0):
+        return _rounded(value)
+    beyond_error = math.floor(math.log10(value)) - math.floor(math.log10(error))
+    return _rounded(value, min(_DIGITS, max(1, beyond_error + _DIGITS_OF_ERROR)))
+
+
+def _error(error: float) -> float | None:
+    return _rounded(error, _ERROR_DIGITS) if math.isfinite(error) else None
+
+
+def _record(entries: dict) -> Record:
+    optimized = [entries["optimized"][name] for name in PARAMETERS]
+    status = Parameters(*(_one_of(_STATUS, entry["status"]) for entry in optimized))
+    values = [_number(entry["value"]) for entry in optimized]
+    errors = (
+        _optional(entry["stderr"], math.inf if entry["status"] == "free" else math.nan) for entry in optimized
+    )
+    data = entries["data"]
+    return Record(
+        guess=Rates(*(_number(entries["guess"][name]) for name in PARAMETERS[:4])),
+        rates=Rates(*values[:4]),
+        n0=_not_negative("n0", values[4]),
+        cost=_not_negative("cost", _number(entries["cost"])),
+        rmse=_not_negative("rmse", _number(entries["rmse"])),
+        stderr=Parameters(*errors),
+        status=status,
+        units=Parameters(*(_text(entry["unit"]) for entry in optimized)),
+        data=DataStamp(
+            name=_text(data["name"]),
+            points=int(_number(data["points"])),
+            first_time=_number(data["first_time"]),
+            last_time=_number(data["last_time"]),
+            t_unit=_text(data["t_unit"]),
+            signal_unit=_text(data["signal_unit"]),
+            sha256=_text(data["sha256"]),
+        ),
+        loss=_text(entries["loss"]),
+        converged=_one_of((True, False), entries["converged"]),
+        message=_text(entries["message"]),
+        versions={_text(name): _text(value) for name, value in entries["versions"].items()},
+    )
+
+
+def _old(name: str, content: bytes) -> Record:
+    guess, rates, cost = old_records.read(name, content)
+    try:
+        guess, rates = Rates(*guess), Rates(*rates)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}; fit these data again with 03_optimize") from None
+    nothing = Parameters(*[""] * 5)
+    return Record(
+        guess=guess,
+        rates=rates,
+        n0=None,
+        cost=cost,
+        rmse=None,
+        stderr=Parameters(*[math.nan] * 5),
+        status=nothing,
+        units=nothing,
+        data=None,
+        loss="linear",
+        converged=None,
+        message="read from a pickled file of the workbook's origin",
+        versions={},
+    )
+
+
+def _number(value) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} stands where a number belongs")
+    return float(value)
+
+
+def _optional(value, otherwise: float) -> float:
+    return otherwise if value is None else _number(value)
+
+
+def _not_negative(name: str, value: float) -> float:
+    if value < 0:
+        raise ValueError(f"{name} = {value:g} is negative")
+    return value
+
+
+def _text(value) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} stands where a text belongs")
+    return value
+
+
+def _one_of(choices: tuple, value):
+    if value not in choices:
+        raise ValueError(f"{value!r} stands where {' or '.join(map(repr, choices))} belongs")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}, which is no number")
