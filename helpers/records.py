@@ -111,7 +111,7 @@ class Record:
 def fingerprint(trace: Trace) -> str:
     """SHA-256 of the trace's points written as lines "t,signal" (",sigma" where known) with 9 digits.
 
-    Nine digits tell data apart, but not the last bits in which processors differ. Names and units do not count.
+    Nine digits tell data apart, but not the last bits in which processors differ. Names do not count.
 
     Examples
     --------
