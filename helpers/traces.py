@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from .columns import choose, refuse_bad_numbers, time_unit, unit
+from .reading import read_table
 
 _SATURATED = 3  # so many equal largest values in a row are no chance
 
@@ -91,13 +96,16 @@ class Trace:
         """
         peak = int(self.signal.argmax())
         largest = self.signal[peak]
+        if (self.signal == largest).all():
+            raise ValueError(
+                f"{self._label}: the signal is constant, all values equal {largest:g};"
+                " there is no peak and no decay to fit"
+            )
         if largest <= 0:
             raise ValueError(
                 f"{self._label}: no signal is positive, so there is no peak to start from; turn the sign"
                 " of an inverted signal, or check the baseline"
             )
-        if (self.signal == largest).all():
-            raise ValueError(f"{self._label}: the signal is constant ({largest:g}); there is no decay to fit")
         if peak == len(self) - 1:
             raise ValueError(
                 f"{self._label}: the largest signal is the last point (t = {self.t[peak]:g}), nothing decays"
@@ -208,3 +216,57 @@ def _readonly(values: ArrayLike, field: str, label: str) -> np.ndarray:
         raise ValueError(f"{label}: {field} is not finite at point {bad}; leave such points out")
     array.setflags(write=False)
     return array
+
+
+def load_trace(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    t_unit: str | None = None,
+    signal_unit: str | None = None,
+    columns: Sequence[int | str] | None = None,
+    decimal: str | None = None,
+) -> Trace:
+    """Read a decay from a text file: time, signal and, where there is one, the signal's standard error.
+
+    Parameters
+    ----------
+    path : str or Path
+        Text with comma, semicolon, tab or blanks between the columns, with or without header, preamble,
+        comments (lines that begin with #, %, !, ; or //), units and quotes; see `reading.read_table`.
+    name : str, optional
+        The trace's name; the file's name without its suffix by default.
+    t_unit, signal_unit : str, optional
+        Units; by default those that the header names, else "ns" and none.
+    columns : sequence of int or str, optional
+        The columns of time, signal and, if wanted, sigma, counted from 0 or by their names in the header.
+        By default the first two; a third one is sigma if its name says so, or if it has no name and is
+        positive and below half the signal at the peak. Any other column is refused.
+    decimal : "." or ",", optional
+        The decimal mark, where the file leaves it open (is 1,234 a thousand or a little more than one?).
+
+    Raises
+    ------
+    ValueError
+        If anything in the file is not understood; names the file, the cause and the row.
+    OSError
+        If the file is missing or cannot be read.
+
+    Examples
+    --------
+    >>> from helpers.paths import DATA
+    >>> load_trace(DATA / "sample_data.csv", signal_unit="10^16 cm^-3")
+    Trace('sample_data': 791 points, t -20 to 480 ns, largest signal 800 10^16 cm^-3)
+    """
+    path = Path(path)
+    table = read_table(path, decimal=decimal)
+    chosen = choose(table, columns)
+    refuse_bad_numbers(table, chosen)
+    if name is None:
+        name = Path(path.name.removesuffix(".gz")).stem
+    return Trace(
+        *table.values[:, chosen].T,
+        name=name,
+        t_unit=time_unit(table, chosen[0], t_unit),
+        signal_unit=unit(table, chosen[1]) if signal_unit is None else signal_unit,
+    )

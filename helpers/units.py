@@ -42,6 +42,17 @@ def seconds(unit: str) -> float:
         raise ValueError(f"unknown time unit {unit!r}: use one of {', '.join(_SECONDS)}") from None
 
 
+def is_time(unit: str) -> bool:
+    """Say whether `seconds` knows the unit.
+
+    Examples
+    --------
+    >>> is_time("µs"), is_time("counts")
+    (True, False)
+    """
+    return unit.strip() in _SECONDS
+
+
 def density_in_cm3(unit: str) -> float | None:
     """Return one density unit in cm^-3, or None where the unit is no density (counts, "", mOD).
 

@@ -1,0 +1,135 @@
+"""Which columns of a table are time, signal and standard error, in which units, and whether they can be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from .reading import Table
+from .units import is_time, seconds
+
+_TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
+_SIGMA = re.compile(r"sigma|σ|err|std|deviation|uncert|noise|fehler|^(s|sd|se|sem|[dΔδ]n)\b", re.IGNORECASE)
+_UNIT_IN_BRACKETS = re.compile(r"[\[(]\s*([^\[\]()]+?)\s*[\])]\s*$")
+_UNIT_AT_END = re.compile(r"(?:\s*/|[\s_])\s*(\w+)\s*$")
+_SMALLEST_PEAK = 1e-100  # its cube is still a number
+
+
+def choose(table: Table, wish: Sequence[int | str] | None = None) -> list[int]:
+    """Return the columns of time, signal and, where there is one, sigma: the wished ones, or the first.
+
+    A third column is sigma if its name says so, or if it has no name and is below half the signal at the
+    peak. Anything else has to be wished for, by numbers from 0 or by names.
+
+    Raises
+    ------
+    ValueError
+        If the wish cannot be met, or if there is none and the columns do not speak for themselves.
+    """
+    return _by_shape(table) if wish is None else _by_wish(table, wish)
+
+
+def _by_shape(table: Table) -> list[int]:
+    """Return the columns of time, signal and perhaps sigma where the user names none."""
+    values, names = table.values, table.names
+    count = values.shape[1]
+    remedy = "choose time and signal with columns=(0, 1) or other numbers"
+    if count > 3:
+        hint = "; it looks transposed, write one point per row" if len(values) < 4 else ""
+        hint = hint or "; separate the columns with ';' if the comma is the decimal mark"
+        raise ValueError(
+            f"{table.file}: {count} columns of numbers, a trace has two or three{hint}; {remedy}"
+        )
+    if names and _TIME.match(names[1]) and not _TIME.match(names[0]):
+        raise ValueError(f"{table.file}: the header calls column 2 {names[1]!r}, not column 1; {remedy}")
+    if count == 2:
+        return [0, 1]
+    peak = values[:, 1].argmax()
+    cause = table.doubt
+    if names:
+        cause = "" if names[0] and _SIGMA.search(names[2]) else f"the header calls them {', '.join(names)}"
+    elif not cause and values[peak, 2] > 0.5 * values[peak, 1]:
+        cause = "the third is too large for a standard error"
+    if cause:
+        raise ValueError(
+            f"{table.file}: three columns of numbers, and {cause}; {remedy}, or"
+            " put the line 't,n,sigma' above the numbers"
+        )
+    return [0, 1, 2]
+
+
+def _by_wish(table: Table, columns: Sequence[int | str]) -> list[int]:
+    count = table.values.shape[1]
+    known = {name: k for k, name in enumerate(table.names) if table.names.count(name) == 1}
+    known |= {k: k for k in range(count)}
+    unknown = [column for column in columns if column not in known]
+    if unknown or len(columns) not in (2, 3) or isinstance(columns, str):
+        raise ValueError(
+            f"columns = {columns!r}: give two or three of 0 to {count - 1}"
+            + (f", or of the names {', '.join(table.names)}" if table.names else "")
+            + f" ({table.file})"
+        )
+    return [known[column] for column in columns]
+
+
+def refuse_bad_numbers(table: Table, chosen: Sequence[int]) -> None:
+    """Refuse, by row, times that do not increase or lost their digits, and sigmas that are not positive.
+
+    Raises
+    ------
+    ValueError
+        Also if the largest signal is so small that its powers vanish.
+    """
+    t, signal, *sigma = table.values[:, chosen].T
+    steps = np.diff(t)
+    if (steps <= 0).any():
+        late = 1 + int(np.flatnonzero(steps <= 0)[0])
+        now, before = float(t[late]), float(t[late - 1])
+        raise ValueError(
+            f"{table.file}, row {table.rows[late]}: the time {now!r} "
+            + ("is repeated" if now == before else f"follows {before!r}")
+            + "; times must be in the first column and increase, sort the rows and merge repeated times"
+        )
+    if (np.spacing(np.abs(t[1:])) > 1e-3 * steps).any():
+        raise ValueError(
+            f"{table.file}: times near {t[-1]:.4g} are too far from zero for their steps, digits were lost;"
+            " subtract the first time in the file"
+        )
+    if 0 < np.abs(signal).max() < _SMALLEST_PEAK:
+        raise ValueError(f"{table.file}: the signal is too small, n^3 would vanish; rescale the column")
+    if sigma and not (sigma[0] > 0).all():
+        bad = int(np.flatnonzero(sigma[0] <= 0)[0])
+        raise ValueError(
+            f"{table.file}, row {table.rows[bad]}: sigma = {sigma[0][bad]:g} is no standard error, which must"
+            " be positive; correct it, or leave the column aside with columns=(0, 1)"
+        )
+
+
+def unit(table: Table, column: int) -> str:
+    """Return a column's unit from the header's second line or from a name such as "Time [ns]" or "t / ns".
+
+    Empty where the header has none.
+    """
+    if table.units:
+        return table.units[column]
+    name = table.names[column] if table.names else ""
+    if found := _UNIT_IN_BRACKETS.search(name):
+        return found[1]
+    found = _UNIT_AT_END.search(name)
+    return found[1] if found and is_time(found[1]) else ""
+
+
+def time_unit(table: Table, column: int, wish: str | None) -> str:
+    """Return the time's unit: the wished one, else the header's, else "ns".
+
+    Raises
+    ------
+    ValueError
+        If the header names another unit than the wished one.
+    """
+    found = unit(table, column)
+    if wish and is_time(found) and seconds(found) != seconds(wish):
+        raise ValueError(f"{table.file}: its header gives the time in {found}, not in {wish}; change t_unit")
+    return wish or found or "ns"

@@ -1,0 +1,299 @@
+"""Text files of numbers as instruments and spreadsheets write them: understood whole, or refused by row.
+
+Nothing is guessed cell by cell. The file's dialect (separator and decimal mark) is the one in which most
+lines are rows of numbers; from the first such line on every line must be one, but for blank lines and
+comments. What stands before it is the preamble, where no spoilt row of numbers may hide.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .texts import read_lines
+from .units import is_time
+
+_LONGEST_LINE = 20_000  # characters
+_LARGEST_VALUE = 1e100  # its cube is still a number
+_SAMPLED = 200  # lines from each end that decide on the dialect
+_REMEDY = "correct or delete the row, or mark it as a comment with '#'"
+_BLANKS = " \t\v\f"
+_EXPONENT = r"(?:[eEdD][+-]?[0-9]+)?"
+_NUMBER = {
+    ".": re.compile(rf"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+){_EXPONENT}"),
+    ",": re.compile(rf"[+-]?[0-9]+(?:,[0-9]+)?{_EXPONENT}"),
+}
+_ONLY_NUMBERS = re.compile(r"[-+0-9.,;eEdD \t\"'|]*[0-9][-+0-9.,;eEdD \t\"'|]*")
+_LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
+_DATE = re.compile(r"[0-9]{1,4}([./-])[0-9]{1,2}\1[0-9]{1,4}(?![0-9])")
+_NO_VALUE = re.compile(r"\W*|=.*|[+-]?(nan|inf|infinity)\b.*|n/?a|null|none|true|false", re.IGNORECASE)
+_SPREADSHEET_ERROR = re.compile(r"#+([^\W\d_][\w/]*[!?]?)?")
+_CUT_THOUSANDS = re.compile(r"[^,]*,[+-]?[1-9][0-9]{0,2},[0-9]{3}(\.[0-9]*)?")
+_MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The numbers of a file, shape (m, k), with the file's row of each and its column names and units.
+
+    Names and units are empty where the file has no such line just above the numbers; doubt says, where
+    there are no names, why three columns may not be what they seem.
+    """
+
+    file: str
+    values: np.ndarray
+    rows: np.ndarray
+    names: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+class _Dialect(NamedTuple):
+    separator: str  # "" means any run of blanks and tabs
+    decimal: str
+
+    def fields(self, line: str) -> list[str]:
+        """Split a line at its separators; fields without blanks and quotes, empty ones at the end dropped."""
+        if self.separator:
+            fields = [field.strip(_BLANKS) for field in line.split(self.separator)]
+        else:  # str.split would also cut at the blanks that mark thousands, such as U+00A0
+            fields = line.split() if line.isascii() else re.split(rf"[{_BLANKS}]+", line.strip(_BLANKS))
+        if '"' in line or "'" in line:
+            if self.separator and any(field.count('"') % 2 for field in fields) and line.count('"') % 2 == 0:
+                fields = next(csv.reader([line], delimiter=self.separator, skipinitialspace=True))
+            fields = [_unquoted(field.strip(_BLANKS)) for field in fields]
+        while fields and not fields[-1]:
+            fields.pop()
+        return fields
+
+    def is_number(self, field: str) -> bool:
+        return _NUMBER[self.decimal].fullmatch(field) is not None
+
+    def are_numbers(self, fields: list[str]) -> bool:
+        return all(map(_NUMBER[self.decimal].fullmatch, fields))
+
+    def is_comment(self, line: str, width: int) -> bool:
+        """Tell a comment from a row that begins with an empty field or a spreadsheet's error (#N/A)."""
+        marks = ("#", "%", "!", "//") if self.separator == ";" else ("#", "%", "!", "//", ";")
+        if not line.lstrip(_BLANKS + "\"'").startswith(marks):
+            return False
+        fields = self.fields(line)
+        is_row = len(fields) == width and self.are_numbers(fields[1:])
+        return not (is_row and _SPREADSHEET_ERROR.fullmatch(fields[0]))
+
+
+def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
+    """Read the numbers of a text file, or refuse the file and say where and why.
+
+    Separators may be comma, semicolon, tab or blanks; the decimal mark a point or a comma (`decimal` settles
+    it where a file is ambiguous); the encoding UTF-8, UTF-16, UTF-32 or Latin-1; lines may end in any way
+    and the whole be packed with gzip. Numbers may be quoted and have Fortran's D exponents.
+
+    Raises
+    ------
+    ValueError
+        If anything is not understood; names the file, the cause and the row (line number, from 1).
+    OSError
+        If the file is missing, is no regular file, or cannot be read.
+    """
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal = {decimal!r}: give '.' or ','")
+    path = Path(path)
+    file = path.name
+    lines = read_lines(path)
+    if max(map(len, lines)) > _LONGEST_LINE:
+        row = 1 + max(range(len(lines)), key=lambda index: len(lines[index]))
+        raise ValueError(f"{file}, row {row}: the line is too long; write one point per row, in columns")
+    dialect, width = _recognise(file, lines, decimal)
+    first = _first_row(file, lines, dialect, width)
+    rows, cells = _rows_of_numbers(file, lines, dialect, width, first)
+    names, units = _header(file, lines[: first - 1], dialect, width)
+    if decimal is None:
+        _refuse_thousands(file, rows, cells, dialect)
+    doubt = "" if names else _doubt(cells, dialect.separator)
+    return Table(file, _values(file, rows, cells), np.array(rows), names, units, doubt)
+
+
+def _recognise(file: str, lines: list[str], decimal: str | None) -> tuple[_Dialect, int]:
+    """Return the dialect in which most sampled lines are rows of numbers, and their usual width."""
+    filled = [line for line in lines if line.strip()]
+    sample = filled if len(filled) < 2 * _SAMPLED else filled[:_SAMPLED] + filled[-_SAMPLED:]
+    best, most, width = None, 0.0, 0
+    for mark in decimal or ".,":
+        for separator in (";", "\t", ",", ""):
+            dialect = _Dialect(separator, mark)
+            rows = [fields for fields in map(dialect.fields, sample) if dialect.are_numbers(fields)]
+            widths = Counter(len(fields) for fields in rows if len(fields) > 1)
+            # Blanks come second to tabs, where two in a row enclose an empty field.
+            score = widths.total() * (1.0 if separator else 0.5)
+            if score > most:
+                best, most, width = dialect, score, widths.most_common(1)[0][0]
+    if best is None:
+        raise ValueError(_why_no_rows(file, lines))
+    return best, width
+
+
+def _why_no_rows(file: str, lines: list[str]) -> str:
+    marks = ("#", "%", "!", "//", ";")
+    filled = [(row, line.strip()) for row, line in enumerate(lines, 1) if line.strip()]
+    if not filled:
+        return f"{file}: the file is empty; there is no data in it"
+    start = filled[0][1]
+    if start.startswith("<"):
+        return (
+            f"{file}, row {filled[0][0]}: an HTML or XML page, no table of numbers; download the data itself"
+        )
+    if start.startswith(("{", "[")):
+        return f"{file}, row {filled[0][0]}: JSON or its like, no table of numbers; export the table as CSV"
+    data = [(row, line) for row, line in filled if not line.startswith(marks)]
+    if not data:
+        return f"{file}: comments only, no numeric rows; the data is empty"
+    if any(number.fullmatch(data[-1][1].strip("\"'")) for number in _NUMBER.values()):
+        return f"{file}, row {data[-1][0]}: one column of numbers; a trace needs two, time and signal"
+    return (
+        f"{file}, row {data[0][0]}: no numeric data; {_shown(data[0][1])} is no row of numbers and neither"
+        " is any other; give two columns of plain numbers, time and signal"
+    )
+
+
+def _first_row(file: str, lines: list[str], dialect: _Dialect, width: int) -> int:
+    """Return the row where the numbers begin; no line before it may be a spoilt row of numbers."""
+    for row, line in enumerate(lines, 1):
+        if not line.strip() or dialect.is_comment(line, width):
+            continue
+        fields = dialect.fields(line)
+        if fields and dialect.are_numbers(fields):
+            return row
+        if _is_spoilt(line, fields, dialect, width):
+            raise ValueError(_why_no_row(file, row, fields, dialect, width))
+    raise AssertionError("a recognised dialect has a row of numbers")
+
+
+def _is_spoilt(line: str, fields: list[str], dialect: _Dialect, width: int) -> bool:
+    if not fields or (_DATE.match(fields[0]) and not any(map(dialect.is_number, fields))):
+        return False
+    if _ONLY_NUMBERS.fullmatch(line):
+        return True
+    if len(fields) != width:
+        return False
+    others = any(_LIKE_A_NUMBER.match(field) for field in fields[1:])
+    if _NO_VALUE.fullmatch(fields[0]) or _SPREADSHEET_ERROR.fullmatch(fields[0]):
+        return others or bool(re.search(r"\w", fields[0]))
+    return dialect.is_number(fields[0]) or (others and bool(_LIKE_A_NUMBER.match(fields[0])))
+
+
+def _rows_of_numbers(
+    file: str, lines: list[str], dialect: _Dialect, width: int, first: int
+) -> tuple[list[int], list[str]]:
+    """Return row numbers and rows in one plain form: commas between the fields, decimal points."""
+    rows, cells = [], []
+    for row, line in enumerate(lines[first - 1 :], first):
+        fields = dialect.fields(line)
+        if len(fields) == width and dialect.are_numbers(fields):
+            rows.append(row)
+            if dialect.decimal == ",":
+                fields = [field.replace(",", ".") for field in fields]
+            cells.append(",".join(fields))
+        elif line.strip() and not dialect.is_comment(line, width):
+            raise ValueError(_why_no_row(file, row, fields, dialect, width))
+    return rows, cells
+
+
+def _why_no_row(file: str, row: int, fields: list[str], dialect: _Dialect, width: int) -> str:
+    column, bad = next(
+        ((column, field) for column, field in enumerate(fields, 1) if not dialect.is_number(field)), (0, "")
+    )
+    if not column:
+        cause = f"{len(fields)} field(s) where most rows have {width}; a value is missing or one too many"
+    elif not bad:
+        cause = f"the field in column {column} is empty, its value is missing"
+    else:
+        cause = f"{_shown(bad)} is not a finite number"
+        if _NUMBER["," if dialect.decimal == "." else "."].fullmatch(bad):
+            cause += f" where the decimal mark is {dialect.decimal!r}"
+    return f"{file}, row {row}: {cause}; {_REMEDY}"
+
+
+def _header(
+    file: str, above: list[str], dialect: _Dialect, width: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the column names and the units from the two lines just above the numbers, or empty tuples."""
+    filled = [line for line in above if re.search(r"[^\W\d_]", line)][-2:]
+    words = [dialect.fields(line.strip(_BLANKS).lstrip("#%!;/ ")) for line in filled]
+    words = [tuple(fields) if not any(map(dialect.is_number, fields)) else () for fields in words]
+    if not words:
+        return (), ()
+    is_beside = above[-1] == filled[-1] and not dialect.is_comment(above[-1], width)
+    if dialect.separator and is_beside and len(words[-1]) not in (0, 1, width):
+        raise ValueError(
+            f"{file}, row {len(above)}: {len(words[-1])} column names but {width} columns of numbers follow;"
+            " correct the line, or mark it as a comment with '#'"
+        )
+    words = [fields if len(fields) == width else () for fields in words]
+    if words[-1] and is_time(words[-1][0].strip("[]()")):
+        return (words[0] if len(words) == 2 else ()), tuple(word.strip("[]()") for word in words[-1])
+    return words[-1], ()
+
+
+def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: _Dialect) -> None:
+    """Refuse a file in which every decimal mark could as well be a thousands separator (1,234)."""
+    if dialect == (",", "."):
+        return
+    first, marked, short, long = 0, set(), set(), set()
+    for row, line in zip(rows, cells, strict=True):
+        for column, field in enumerate(line.split(",")):
+            if "." not in field:
+                (short if len(field) < 4 else long).add(column)
+            elif _MAYBE_THOUSANDS.fullmatch(field):
+                first = first or row
+                marked.add(column)
+            else:
+                return
+    # A point is doubtful only beside whole numbers of its column, none of which should have had one too.
+    if not first or marked & long or (dialect.decimal == "." and not marked & short):
+        return
+    raise ValueError(
+        f"{file}, row {first}: {dialect.decimal!r} may be the decimal mark or a thousands separator, nothing"
+        f" in the file tells; give decimal={dialect.decimal!r} if it is the decimal mark, else remove it"
+    )
+
+
+def _doubt(cells: list[str], separator: str) -> str:
+    """Return why three nameless columns may be two, with the numbers of one cut at their commas or blanks."""
+    if separator == "," and not any("." in line for line in cells):
+        return "the comma may be the decimal mark as well as the separator"
+    if separator in (",", "") and all(map(_CUT_THOUSANDS.fullmatch, cells)):
+        return "the last two columns may be one number with thousands separators"
+    return ""
+
+
+def _values(file: str, rows: list[int], cells: list[str]) -> np.ndarray:
+    text = "\n".join(cells).translate({ord("d"): "e", ord("D"): "E"})
+    table = pd.read_csv(
+        io.StringIO(text), header=None, dtype="float64", na_filter=False, float_precision="round_trip"
+    )
+    values = table.to_numpy()
+    large = np.flatnonzero((np.abs(values) > _LARGEST_VALUE).any(axis=1))
+    if large.size:
+        raise ValueError(
+            f"{file}, row {rows[large[0]]}: {_shown(cells[large[0]])}: too large, n^3 would overflow the"
+            " range of finite numbers; rescale the column, for instance to units of 10^16 cm^-3"
+        )
+    return values
+
+
+def _unquoted(field: str) -> str:
+    is_quoted = len(field) > 1 and field[0] == field[-1] and field[0] in "\"'"
+    return field[1:-1].strip(_BLANKS) if is_quoted else field
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
