@@ -23,9 +23,9 @@ PAGES = [path for path in (ROOT / "README.md", ROOT / "data" / "README.md", *NOT
 
 # The house, ground floor first: a room imports only rooms named before it.
 ORDER = (
-    *("paths", "units", "texts", "reading", "traces", "kinetics", "least_squares", "integration"),
-    *("equations", "guesses", "fitting", "observables", "series", "uncertainty", "old_records"),
-    *("records", "plots", "panel", "remainder", "digits"),
+    *("paths", "units", "texts", "reading", "columns", "traces", "kinetics", "pulses", "least_squares"),
+    *("integration", "equations", "guesses", "fitting", "observables", "series", "likelihood_ratio"),
+    *("uncertainty", "old_records", "records", "plots", "panel_view", "panel", "remainder", "digits"),
 )
 APART = {"remainder", "digits"}  # the Keras studies stand beside the house: no other room imports them
 LATE = {"keras", "jax", "tensorflow", "torch", "mlxtend"}  # seconds to import, so inside functions only
