@@ -277,9 +277,7 @@ def _doubt(cells: list[str], separator: str) -> str:
 
 def _values(file: str, rows: list[int], cells: list[str]) -> np.ndarray:
     text = "\n".join(cells).translate({ord("d"): "e", ord("D"): "E"})
-    table = pd.read_csv(
-        io.StringIO(text), header=None, dtype="float64", na_filter=False, float_precision="round_trip"
-    )
+    table = pd.read_csv(io.StringIO(text), header=None, dtype="float64", na_filter=False)
     values = table.to_numpy()
     large = np.flatnonzero((np.abs(values) > _LARGEST_VALUE).any(axis=1))
     if large.size:
