@@ -85,6 +85,27 @@ def rate_units(t_unit: str, signal_unit: str) -> tuple[str, str, str, str]:
     return f"{density}/{t_unit}", f"1/{t_unit}", f"1/({t_unit} {density})", f"1/({t_unit} ({density})^2)"
 
 
+def rates_in_cgs(rates, t_unit: str, signal_unit: str) -> tuple[float, float, float, float]:
+    """Return G, k1, k2, k3 in cm^-3/s, 1/s, cm^3/s and cm^6/s.
+
+    Raises
+    ------
+    ValueError
+        If the time unit is unknown or the signal's unit is no density.
+
+    Examples
+    --------
+    >>> rates_in_cgs((0, 1.0, 1.0, 1.0), "ns", "10^16 cm^-3")
+    (0.0, 1000000000.0, 1e-07, 1e-23)
+    """
+    density = density_in_cm3(signal_unit)
+    if density is None:
+        raise ValueError(f"{signal_unit!r} is no density: name one such as '10^16 cm^-3', 'cm^-3' or 'm^-3'")
+    G, k1, k2, k3 = rates
+    frequency = 1 / seconds(t_unit)
+    return G * density * frequency, k1 * frequency, k2 * frequency / density, k3 * frequency / density**2
+
+
 def axis_label(name: str, unit: str) -> str:
     """Return "name (unit)" with the unit's powers raised, or the bare name where there is no unit.
 
