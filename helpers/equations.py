@@ -271,7 +271,7 @@ def _as_fit(trace, layout, problem, minimum, model_at) -> EquationFit:
     matrix = np.full((len(values), len(values)), np.nan)
     if minimum.triangle is not None:
         variance = 1.0 if trace.sigma is not None else 2 * minimum.cost / freedom if freedom > 0 else np.inf
-        matrix = covariance(minimum.triangle, active) * np.outer(layout.scale, layout.scale) * variance
+        matrix = covariance(minimum.triangle, active, scales=layout.scale, variance=variance)
     return EquationFit(
         trace=trace,
         names=layout.names,

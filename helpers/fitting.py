@@ -215,7 +215,7 @@ def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) 
     matrix = np.full((5, 5), np.nan)
     if minimum.triangle is not None:
         variance = 1.0 if trace.sigma is not None else reduced
-        matrix = covariance(minimum.triangle, active) * np.outer(problem.scales, problem.scales) * variance
+        matrix = covariance(minimum.triangle, active, scales=problem.scales, variance=variance)
     status = np.where(active, "free", np.where(free, "bound", "fixed"))
     rates = Rates(*values[:4])
     residuals = trace.signal - kinetics.solve(trace.elapsed, values[4], rates)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from scipy.integrate import cumulative_trapezoid
+from scipy.integrate import cumulative_simpson
 from scipy.optimize import nnls
 
 from helpers.kinetics import Rates
@@ -27,7 +27,7 @@ ORIGINAL = (
 def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
     """Rates by integral matching: n(t) = n(0) + G·t − k1∫n − k2∫n² − k3∫n³, linear in all of them.
 
-    Non-negative least squares on trapezoidal integrals of the data; no start needed, no iteration.
+    Non-negative least squares on Simpson's integrals of the data; no start needed, no iteration.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
     # In units of the span and the largest signal no power of n can overflow or vanish.
     span, top = trace.elapsed[-1], float(np.abs(trace.signal).max()) or 1.0
     t, n = trace.elapsed / span, trace.signal / top
-    integrals = [-cumulative_trapezoid(n**power, t, initial=0.0) for power in (1, 2, 3)]
+    integrals = [-cumulative_simpson(n**power, x=t, initial=0.0) for power in (1, 2, 3)]
     columns = np.column_stack([t, *integrals, np.ones_like(t)])
     names = ("G", "k1", "k2", "k3", "n0")
     scales = np.array([top / span, 1 / span, 1 / (span * top), 1 / (span * top**2), top])

@@ -183,8 +183,8 @@ def _evaluate(t, n0, rates, *, with_jacobian):
         return np.full(t.shape, n0), unmoved
     # In units of the span T and a density N all numbers are of order one or of plain meaning.
     density = n0 + rates.G * span or 1.0
-    scales = np.array([span, span * density, span * density**2, span * density**3, 1.0])
     with np.errstate(over="ignore", invalid="ignore"):
+        scales = np.append(span * np.power(density, [0.0, 1.0, 2.0, 3.0]), 1.0)
         g, a, b, c = np.array([*rates]) * scales[:4] / density
     if not math.isfinite(g + a + b + c):
         raise ValueError(

@@ -187,10 +187,11 @@ def _removable(triangle, x, free) -> float:
     return math.sqrt(max(2 * _step(triangle, x, free, 0.0)[1], 0.0))
 
 
-def covariance(triangle: np.ndarray, active) -> np.ndarray:
-    """(JᵀJ)⁻¹ over the parameters in `active`, from the triangle; NaN rows for the others.
+def covariance(triangle: np.ndarray, active, *, scales=1.0, variance: float = 1.0) -> np.ndarray:
+    """Covariance variance·(JᵀJ)⁻¹ over the parameters in `active`; NaN rows for the others.
 
-    Directions that the data leave open have infinite variance.
+    `scales` turns it from dimensionless parameters into values, `variance` is that of one weighted
+    residual. Where the data leave a direction open, or no degree of freedom, every entry is infinite.
 
     Examples
     --------
@@ -206,11 +207,12 @@ def covariance(triangle: np.ndarray, active) -> np.ndarray:
     slopes = triangle[:, :-1][:, active]
     size = np.linalg.norm(slopes, axis=0)
     block = np.full((active.sum(), active.sum()), np.inf)
-    if (size > 0).all():
+    if (size > 0).all() and np.isfinite(variance):
         upper = np.linalg.qr(slopes / size, mode="r")
         diagonal = np.abs(np.diag(upper))
         if diagonal.min() > _ROUNDING * diagonal.max():
+            size = size / np.broadcast_to(scales, count)[active]
             inverse = solve_triangular(upper, np.eye(len(upper)))
-            block = inverse @ inverse.T / np.outer(size, size)
+            block = variance * (inverse @ inverse.T) / np.outer(size, size)
     result[np.ix_(active, active)] = block
     return result

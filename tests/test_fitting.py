@@ -1,0 +1,221 @@
+"""Fits of single traces: from any start, in any unit, to the minimum that scipy finds too."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import odeint
+from scipy.optimize import least_squares
+
+from helpers import guesses
+from helpers.fitting import PARAMETERS, fit, fit_from_guesses, table
+from helpers.kinetics import Rates, solve
+from helpers.paths import DATA
+from helpers.traces import Trace, load_trace
+
+TRUE = Rates(0, 1e-2, 1e-3, 1.1e-7)
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def simulated(rates=TRUE, n0=800.0, span=480.0, points=400, noise=0.005, seed=0, sigma=False):
+    t = np.linspace(0, span, points)
+    n = solve(t, n0, rates)
+    errors = noise * n + 1e-4 * n0
+    signal = n + errors * np.random.default_rng(seed).normal(size=points)
+    return Trace(t, signal, errors if sigma else None, name="simulated")
+
+
+def drawn(trace, count, seed=0):
+    """Guesses log-uniform over six decades around the natural scale of each rate."""
+    span, top = trace.elapsed[-1], trace.signal.max()
+    scales = np.array([top / span, 1 / span, 1 / (span * top), 1 / (span * top**2)])
+    rng = np.random.default_rng(seed)
+    return [Rates(*(10 ** rng.uniform(-3, 3, 4) * scales)) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return load_trace(DATA / "sample_data.csv", t_unit="ns", signal_unit="10^16 cm^-3").from_peak()
+
+
+TRACES = {
+    "decay": lambda: simulated(),
+    "with generation": lambda: simulated(Rates(2, 1e-2, 1e-3, 1e-6)),
+    "growth from nothing": lambda: simulated(Rates(2, 1e-2, 1e-3, 1e-7), n0=0.0, noise=0.02),
+    "seven points": lambda: simulated(points=7),
+    "physical units": lambda: simulated(Rates(0, 1e7, 1e-10, 1.1e-30), n0=8e18, span=4.8e-7),
+}
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_every_start_reaches_the_same_minimum_or_says_that_it_did_not(name):
+    trace = TRACES[name]()
+    fits = fit_from_guesses(trace, drawn(trace, 60), progress=False)
+    best = min(each.cost for each in fits)
+    reached = [each.cost <= best * (1 + 1e-6) for each in fits]
+    assert not [each for each, same in zip(fits, reached, strict=True) if each.converged and not same]
+    assert np.mean(reached) >= 0.98
+
+
+def test_the_origins_three_guesses_reach_one_minimum(sample):
+    fits = fit_from_guesses(sample, guesses.ORIGINAL, progress=False)
+    assert all(each.converged for each in fits)
+    assert np.ptp([each.cost for each in fits]) <= 1e-6 * fits[0].cost
+    assert table(fits)["same minimum"].all()
+
+
+def test_minimum_is_the_one_of_odeint_and_least_squares():
+    """A third road to the same numbers: another solver, another optimiser, finite differences."""
+    trace = simulated(points=120)
+    scales = np.array([1e-2, 1e-3, 1e-7, 800])
+
+    def residuals(x):
+        k1, k2, k3, n0 = x * scales
+        n = odeint(lambda n, t: -n * (k1 + n * (k2 + n * k3)), n0, trace.t, rtol=1e-11, atol=1e-9)
+        return n[:, 0] - trace.signal
+
+    wanted = least_squares(residuals, [2.0, 0.5, 2, 1.0], bounds=(0, np.inf), xtol=1e-12, ftol=1e-12)
+    found = fit(trace, Rates(k1=1e-3, k2=5e-4, k3=1.2e-7), fixed=["G"])
+    assert found.cost == pytest.approx(wanted.cost, rel=1e-6)
+    np.testing.assert_allclose(np.array(found.values)[1:], wanted.x * scales, rtol=2e-3)
+
+
+def test_units_change_the_numbers_by_their_factor_only():
+    trace = simulated()
+    other = Trace(trace.t * 1e-9, trace.signal * 1e16)
+    one, two = fit(trace, TRUE), fit(other, [0, 1e7, 1e-10, 1.1e-30])
+    factors = np.array([1e25, 1e9, 1e-7, 1e-23, 1e16])
+    np.testing.assert_allclose(np.array(two.values), np.array(one.values) * factors, rtol=1e-6)
+    np.testing.assert_allclose(two.stderr, np.array(one.stderr) * factors, rtol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.sampled_from(PARAMETERS)), st.integers(0, 99))
+def test_any_parameters_can_be_held(fixed, seed):
+    trace = simulated(points=60, seed=seed)
+    guess, n0 = Rates(0.01, 2e-2, 5e-4, 2e-7), 790.0
+    result = fit(trace, guess, n0=n0, fixed=fixed)
+    for name, value, start in zip(PARAMETERS, result.values, (*guess, n0), strict=True):
+        if name in fixed:
+            assert value == pytest.approx(start, rel=1e-14)
+            assert getattr(result.status, name) == "fixed"
+            assert np.isnan(getattr(result.stderr, name))
+    assert result.converged
+
+
+def test_a_rate_that_the_data_do_not_want_is_zero_and_said_to_be_on_its_bound():
+    result = fit(simulated(Rates(k1=0.02), sigma=True, seed=3))
+    bound = [name for name in PARAMETERS if getattr(result.status, name) == "bound"]
+    assert bound
+    for name in bound:
+        assert getattr(result.values, name) == 0.0
+        assert np.isnan(getattr(result.stderr, name))
+
+
+def test_known_sigma_gives_absolute_errors():
+    trace = simulated(sigma=True)
+    doubled = Trace(trace.t, trace.signal, 2 * trace.sigma)
+    one, two = fit(trace), fit(doubled)
+    np.testing.assert_allclose(two.stderr.k2, 2 * one.stderr.k2, rtol=1e-4)
+    assert one.reduced_chi2 == pytest.approx(1, abs=0.2)
+    assert two.reduced_chi2 == pytest.approx(one.reduced_chi2 / 4, rel=1e-6)
+
+
+def test_robust_loss_ignores_outliers():
+    trace = simulated()
+    signal = trace.signal.copy()
+    signal[20::40] += 80
+    spoiled = Trace(trace.t, signal)
+    plain, robust = fit(spoiled), fit(spoiled, loss="cauchy", f_scale=2.0)
+    assert abs(robust.rates.k2 / TRUE.k2 - 1) < 0.02
+    assert abs(plain.rates.k2 / TRUE.k2 - 1) > 2 * abs(robust.rates.k2 / TRUE.k2 - 1)
+
+
+def test_noise_free_data_give_the_rates_back():
+    result = fit(simulated(noise=0, points=200), [1, 1, 1, 1])
+    t = np.linspace(0, 480, 200)
+    exact = fit(Trace(t, solve(t, 800, TRUE)), [1, 1, 1, 1])
+    assert exact.converged
+    np.testing.assert_allclose(np.array(exact.values)[1:], [1e-2, 1e-3, 1.1e-7, 800], rtol=1e-6)
+    assert result.converged
+
+
+def test_what_is_over_before_the_second_point_is_not_called_converged():
+    """One high point, then a plain level: no rate follows from that, however well the curve passes."""
+    t = np.linspace(0, 1, 30)
+    signal = np.full(30, 2.0) + 1e-3 * np.random.default_rng(0).normal(size=30)
+    signal[0] = 9.0
+    result = fit(Trace(t, signal), [3e5, 1e5, 1e4, 1e3])
+    assert not result.converged
+    assert "do not resolve" in result.message
+
+
+def test_constant_and_zero_signals_do_not_crash():
+    t = np.linspace(0, 1, 20)
+    for level in (0.0, 3.0):
+        result = fit(Trace(t, np.full(20, level)), [0, 1, 1, 1])
+        assert np.isfinite([*result.rates, result.n0, result.cost]).all()
+
+
+def test_residuals_keep_their_sign_and_time_counts_from_the_first_point():
+    trace = simulated()
+    late = Trace(trace.t + 37.0, trace.signal)
+    result = fit(late)
+    np.testing.assert_allclose(result.residuals, late.signal - result.curve())
+    assert result.curve([37.0])[0] == result.n0
+    assert result.residuals.min() < 0 < result.residuals.max()
+    assert result.rmse == pytest.approx(np.sqrt(np.mean(result.residuals**2)))
+
+
+def test_mistakes_are_named():
+    trace = simulated(points=20)
+    with pytest.raises(ValueError, match="k4"):
+        fit(trace, TRUE, fixed=["k4"])
+    with pytest.raises(ValueError, match="soft_l1"):
+        fit(trace, TRUE, loss="square")
+    with pytest.raises(ValueError, match="k1 = -1"):
+        fit(trace, [0, -1, 0, 0])
+
+
+def test_automatic_guess_is_near_the_truth_in_any_unit():
+    for unit, second in ((1, 1), (1e16, 1e-9), (1e-9, 1e6)):
+        trace = simulated(noise=0.001)
+        trace = Trace(trace.t * second, trace.signal * unit)
+        found = guesses.suggest(trace)
+        assert found.k1 * second == pytest.approx(1e-2, rel=0.3)
+        assert found.k2 * second * unit == pytest.approx(1e-3, rel=0.1)
+
+
+def test_automatic_guess_respects_what_is_known():
+    trace = simulated(noise=0.001)
+    assert guesses.suggest(trace, fixed={"k1": 0.0}).k1 == 0.0
+    assert guesses.suggest(trace, fixed={"k3": 1.1e-7, "G": 0.0}).k1 == pytest.approx(1e-2, rel=0.2)
+    with pytest.raises(ValueError, match="at least 3"):
+        guesses.suggest(Trace([0, 1], [2, 1]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0, 1e300)] * 4), max_size=5))
+def test_guess_file_gives_back_every_digit(tmp_path_factory, numbers):
+    path = tmp_path_factory.mktemp("guesses") / "guesses.json"
+    kept = [Rates(*four) for four in numbers]
+    guesses.save(kept, path)
+    assert guesses.load(path) == kept
+
+
+def test_guess_files_that_are_none_are_refused_by_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="02_tune_guesses"):
+        guesses.load(tmp_path / "missing.json")
+    for text in ("", "[]", '{"guesses": [{"G": 1}]}', '{"guesses": [{"G": -1, "k1": 0, "k2": 0, "k3": 0}]}'):
+        path = tmp_path / "broken.json"
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"broken\.json"):
+            guesses.load(path)
