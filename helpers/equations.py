@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -185,9 +186,10 @@ def _layout(trace, args0, n0, fit_n0, names, fixed, lower) -> _Layout:
 
 def _model(f, trace, layout, observe) -> Callable:
     """Signal of the model at the trace's times for a row of values; None where it cannot be computed."""
-    # A first call in the open: what is wrong with f itself is the user's to see, not a bad point.
+    # A first call in the open: a slip in f itself is the user's to see; what cannot be computed is not.
     args, state = layout.split(layout.values(layout.start))
-    checked_rates(f, np.atleast_1d(state), args, layout.single)(0.0, np.atleast_1d(np.asarray(state, float)))
+    with contextlib.suppress(ArithmeticError), np.errstate(all="ignore"):
+        checked_rates(f, np.atleast_1d(state), args, layout.single)(0.0, np.atleast_1d(state))
 
     def model_at(values):
         args, state = layout.split(values)

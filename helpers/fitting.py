@@ -288,15 +288,13 @@ def _search(problem, trace, start, free, max_evaluations, record) -> Minimum:
 def _slowed(x, trace, free) -> np.ndarray:
     """`x` with its rates slowed together where the law reaches equilibrium before the second data point.
 
-    There the cost is a plateau without gradient. The law's last and slowest rate is dq at equilibrium,
-    k1 + 2·k2·n_e + 3·k3·n_e²; all free rates are divided so that it acts midway (on a log axis) in the data.
+    There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
+    k1 + 2·k2·n_e + 3·k3·n_e²; the free rates are divided so that it acts midway (on a log axis) in the data.
     """
-    first, span = trace.elapsed[1] / trace.elapsed[-1], 1.0
+    first = trace.elapsed[1] / trace.elapsed[-1]
     n_e = kinetics.equilibrium(x[:4])
     slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
     if slowest * first <= _OVER_AT_ONCE:
         return x
-    slowed = x.copy()
-    moving = free[:4]
-    slowed[:4][moving] /= slowest * np.sqrt(first * span)
-    return slowed
+    moving = np.append(free[:4], False)
+    return np.where(moving, x / (slowest * np.sqrt(first)), x)

@@ -70,12 +70,15 @@ def checked_rates(f, state, args, single) -> Callable:
         calls += 1
         if calls > _MOST_CALLS:
             raise ArithmeticError(f"the equation needs more than {_MOST_CALLS} evaluations")
-        result = np.atleast_1d(np.asarray(f(t, n[0] if single else n, args), float))
+        # A plain number for one state: overflow and division by zero raise instead of warning.
+        result = np.atleast_1d(np.asarray(f(t, float(n[0]) if single else n, args)))
+        if np.iscomplexobj(result):
+            raise ArithmeticError(f"the equation returned a complex rate at t = {t:g}")
         if result.shape != state.shape:
             raise ValueError(
                 f"the equation returned {result.size} rates for {state.size} states; return one rate for each"
             )
-        return result
+        return result.astype(float)
 
     return rates
 

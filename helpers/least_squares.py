@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
 # Bates & Watts' relative offset: the part of the residuals that a Gauss–Newton step would still remove,
@@ -212,7 +211,7 @@ def covariance(triangle: np.ndarray, active, *, scales=1.0, variance: float = 1.
         diagonal = np.abs(np.diag(upper))
         if diagonal.min() > _ROUNDING * diagonal.max():
             size = size / np.broadcast_to(scales, count)[active]
-            inverse = solve_triangular(upper, np.eye(len(upper)))
+            inverse = np.linalg.inv(upper)  # on a triangle this is back substitution, without threads
             block = variance * (inverse @ inverse.T) / np.outer(size, size)
     result[np.ix_(active, active)] = block
     return result

@@ -3,12 +3,21 @@
 Time is the integral of dn/(dn/dt) along w = −ln((n − n_e)/(n0 − n_e)), done with mpmath by composite
 Gauss–Legendre, and inverted by Newton; derivatives are central differences at a step that double
 precision could not afford. Nothing is shared with helpers/kinetics.py but the mathematics.
+
+    python tests/reference.py
+
+computes the cases of reference_decays.json anew (about twenty minutes).
 """
 
 import functools
+import json
+from pathlib import Path
 
 import mpmath
+import numpy as np
 from mpmath import mp, mpf
+
+FILE = Path(__file__).with_name("reference_decays.json")
 
 DIGITS = 60
 STEP = mpf(10) ** -18
@@ -103,3 +112,51 @@ def derivatives(t, n0, rates, scales, start):
                 total += weight * density(t, moved[4], moved[:4], start)[0]
             columns.append(total / step)
         return columns
+
+
+def solution(case) -> dict:
+    """Add n and its derivatives, 20 digits each, to a case with times, n0, rates, unit and span."""
+    unit, span = case["unit"], case["span"]
+    scales = unit / span, 1 / span, 1 / (span * unit), 1 / (span * unit**2), unit
+    densities, slopes = [], []
+    for t in case["t"]:
+        value, efolds = density(t, case["n0"], case["rates"])
+        densities.append(mpmath.nstr(value, 20))
+        slopes.append([mpmath.nstr(x, 20) for x in derivatives(t, case["n0"], case["rates"], scales, efolds)])
+    return case | {"n": densities, "jacobian": slopes}
+
+
+def cases():
+    """All 16 zero patterns in four unit systems, decays, growths and near-equilibria, and hard corners."""
+    rng = np.random.default_rng(2019)
+    systems = [(1.0, 1.0), (500.0, 250.0), (1e19, 1e-6), (1e15, 1e-9)]
+    for index in range(64):
+        pattern = index % 16
+        on = [pattern >> bit & 1 for bit in (3, 2, 1, 0)]
+        scaled = 10 ** rng.uniform(-3.5, 2.5, 4) * on
+        unit, span = systems[rng.integers(4)]
+        n0 = unit * [1.0, 1.0, 0.0, 10 ** rng.uniform(-5, 0)][index // 16]
+        yield _case(scaled, n0, unit, span, [[1e-5, 0.05, 1.0], [0.02, 0.4, 1.0], [0.9, 1.0]][index % 3])
+    corners = [
+        ([0, 300, 2, 0.01], 1.0, [0.001, 1.0]),  # three hundred e-folds down
+        ([0, 740, 0, 500], 1.0, [1e-6, 0.9]),  # the last digits that a double can hold
+        ([0, 0, 0, 1e8], 1.0, [1e-9, 1.0]),  # an Auger burst
+        ([1e-3, 0, 0, 50], 0.0, [0.01, 1.0]),  # growth from nothing against Auger
+        ([1e4, 1e4, 0, 0], 1.0, [1e-5, 1.0]),  # at equilibrium from the start
+        ([2, 1, 1, 0], 1 - 1e-9, [0.1, 1.0]),  # a hair from equilibrium
+        ([1e-12, 1e-3, 1e-8, 1e4], 1.0, [0.5, 1.0]),
+        ([3, 40, 5, 0], 1.0, [0.8, 1.0]),  # late times only
+    ]
+    for scaled, n0, t in corners:
+        yield _case(scaled, n0, 1.0, 1.0, t)
+
+
+def _case(scaled, n0, unit, span, t):
+    rates = np.array(scaled) / span * np.array([unit, 1, 1 / unit, 1 / unit**2])
+    times = (span * np.array(t)).tolist()
+    return {"unit": unit, "span": span, "t": times, "n0": float(n0), "rates": rates.tolist()}
+
+
+if __name__ == "__main__":
+    lines = ",\n".join(json.dumps(solution(case)) for case in cases())
+    FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8", newline="\n")

@@ -23,7 +23,18 @@ PAGES = [path for path in (ROOT / "README.md", ROOT / "data" / "README.md", *NOT
 
 # The house, ground floor first: a room imports only rooms named before it.
 ORDER = (
-    *("paths", "units", "texts", "reading", "columns", "traces", "kinetics", "pulses", "least_squares"),
+    *(
+        "paths",
+        "units",
+        "texts",
+        "reading",
+        "columns",
+        "traces",
+        "exact_solution",
+        "kinetics",
+        "pulses",
+        "least_squares",
+    ),
     *("integration", "equations", "guesses", "fitting", "observables", "series", "likelihood_ratio"),
     *("uncertainty", "old_records", "records", "plots", "panel_view", "panel", "remainder", "digits"),
 )
