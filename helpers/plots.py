@@ -1,4 +1,4 @@
-"""Figures of one trace: one function per figure, each draws on `ax` (a new one by default) and returns it."""
+"""Figures of one trace: one function per figure, each draws on `ax` (by default new ones) and returns it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from cycler import cycler
 from matplotlib.axes import Axes
 
 from helpers import kinetics
-from helpers.fitting import Fit
+from helpers.fitting import PARAMETERS, Fit
 from helpers.kinetics import Rates
 from helpers.records import Record
+from helpers.slopes import decay_rates
 from helpers.traces import Trace
-from helpers.units import axis_label
+from helpers.units import axis_label, rate_units
+from helpers.valley import cost_over
 
 # Okabe and Ito's palette, told apart with every common kind of colour blindness; grey is for measured points.
 COLOURS = {
@@ -46,6 +48,7 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": "small",
 }
+_GRID = 60  # points along each axis of a map
 SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
 
 
@@ -62,12 +65,7 @@ def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear"
     trace, part : Trace
         All points, and those to stand out.
     scale : {"linear", "semilog", "loglog"}
-        Axes; with "loglog" the time runs from the part's first point, and what lies before is not drawn.
-    ax : Axes, optional
-
-    Returns
-    -------
-    Axes
+        With "loglog" the time runs from the part's first point, and what lies before is not drawn.
     """
     ax = _axes(ax)
     start = (part or trace).t[0] if scale == "loglog" else 0.0
@@ -98,13 +96,6 @@ def plot_guesses(
     guesses : iterable of Rates
     labels : sequence of str, optional
         One for each guess; by default its number and coefficients.
-    n0 : float, optional
-    scale : {"linear", "semilog", "loglog"}
-    ax : Axes, optional
-
-    Returns
-    -------
-    Axes
     """
     ax = _axes(ax)
     guesses = [Rates(*guess) for guess in guesses]
@@ -130,7 +121,6 @@ def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "lin
     fit : Fit or Record
     trace : Trace, optional
         The data; needed with a record, which holds none.
-    scale : {"linear", "semilog", "loglog"}
     ax : Axes, optional
         Made by `plt.subplots` or `figure.add_subplot`; its lower quarter goes to the residuals.
 
@@ -159,13 +149,78 @@ def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "lin
     return upper, lower
 
 
+def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
+    """Draw −dn/dt against n on log axes, with the slopes 1, 2 and 3 of the three recombination terms.
+
+    Drawn as far down as the derivative stands out of the noise (see `slopes.decay_rates`).
+    """
+    ax = _axes(ax)
+    n, rate, error = decay_rates(trace)
+    ax.errorbar(
+        n, rate, yerr=error, fmt="o", markersize=4, color=COLOURS["black"], label=trace.name or "data"
+    )
+    low, high = np.sqrt(n.min() * n.max()), rate[n.argmax()]
+    reach = np.array([n.min(), n.max()])
+    for order, colour in zip((1, 2, 3), CURVES, strict=False):
+        line = np.interp(np.log(low), np.log(n[::-1]), np.log(rate[::-1])) + order * np.log(reach / low)
+        look = _look(order - 1) | {"color": colour, "linewidth": 1.2, "zorder": 1}
+        ax.plot(reach, np.exp(line), **look, label=f"slope {order}")
+    ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * high))
+    ax.set_xlabel(signal_label(trace))
+    ax.set_ylabel(axis_label("−dn/dt", rate_units(trace.t_unit, trace.signal_unit)[0]))
+    ax.legend()
+    return ax
+
+
+def plot_cost_map(
+    fit: Fit,
+    paths: Iterable[np.ndarray] = (),
+    *,
+    names: tuple[str, str] = ("k2", "k3"),
+    limits: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the cost over two parameters, the others held at the fit's values, and paths of searches over it.
+
+    Parameters
+    ----------
+    fit : Fit
+    paths : iterable of arrays, shape (steps, 5)
+        G, k1, k2, k3, n0 step by step, from `valley.path_of` or `valley.descend`. They are seen from above:
+        the other parameters move along them, too.
+    names : (str, str)
+        The parameters on the two axes.
+    limits : (float, float), optional
+        Where the axes end; by default beyond the paths and the minimum.
+    """
+    ax = _axes(ax)
+    chosen = [PARAMETERS.index(name) for name in names]
+    minimum = np.array(fit.values)[chosen]
+    paths = [np.asarray(path)[:, chosen] for path in paths]
+    limits = 1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits
+    across, up = (np.linspace(0, limit, _GRID) for limit in limits)
+    levels = np.geomspace(1.1, 1.1e6, 19)
+    height = cost_over(fit, names, across, up) / fit.cost
+    lines = ax.contour(across, up, height, levels, colors=COLOURS["grey"], linewidths=0.8)
+    ax.clabel(lines, levels=levels[3::6], fmt=lambda level: f"×{level:.2g}", fontsize="x-small")
+    for k, path in enumerate(paths):
+        colour = CURVES[k % len(CURVES)]
+        ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
+        ax.plot(*path[0], color=colour, marker="s")
+    ax.plot(*minimum, color=COLOURS["black"], marker="*", markersize=12, linestyle="none", label="minimum")
+    units = (*rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit)
+    xlabel, ylabel = (axis_label(name, units[index]) for name, index in zip(names, chosen, strict=True))
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, limits[0]), ylim=(0, limits[1]))
+    return ax
+
+
 def smooth_times(trace: Trace) -> np.ndarray:
     """Return times on the trace's own axis for a smooth curve: even steps and, for log axes, even ratios.
 
     Drawn only at the data's times a curve would have corners where they are far apart.
     """
     first, last = trace.elapsed[1], trace.elapsed[-1]
-    elapsed = np.union1d(np.linspace(0, last, 301), np.geomspace(min(first, last / 1000), last, 301))
+    elapsed = np.union1d(np.linspace(0, last, 301), np.geomspace(min(first, last / 1000) / 10, last, 301))
     return trace.t[0] + np.minimum(elapsed, last)
 
 
@@ -178,7 +233,7 @@ def _residuals(ax: Axes, trace: Trace, fit: Fit | Record, start: float, scale: s
     ax.set_ylim(-reach, reach)
     ax.set_xscale(SCALES[scale][0])
     ax.set_xlabel(_time_label(trace, scale))
-    ax.set_ylabel("residual")
+    ax.set_ylabel(axis_label("residual\n", trace.signal_unit).replace("\n ", "\n"))
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -236,5 +291,5 @@ def _look(k: int) -> dict:
 
 
 def _in_words(rates: Rates) -> str:
-    terms = zip(("G", "k₁", "k₂", "k₃"), rates, strict=True)
+    terms = zip(PARAMETERS, rates, strict=False)
     return ", ".join(f"{name} = {value:.3g}" for name, value in terms if value) or "no recombination"

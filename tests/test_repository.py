@@ -30,13 +30,15 @@ ORDER = (
         "reading",
         "columns",
         "traces",
+        "slopes",
         "exact_solution",
         "kinetics",
         "pulses",
         "least_squares",
     ),
     *("integration", "equations", "guesses", "fitting", "observables", "series", "likelihood_ratio"),
-    *("uncertainty", "old_records", "records", "plots", "panel_view", "panel", "remainder", "digits"),
+    *("uncertainty", "valley", "old_records", "records", "plots", "panel_view", "panel"),
+    *("remainder", "digits"),
 )
 APART = {"remainder", "digits"}  # the Keras studies stand beside the house: no other room imports them
 LATE = {"keras", "jax", "tensorflow", "torch", "mlxtend"}  # seconds to import, so inside functions only

@@ -1,0 +1,81 @@
+"""The shape of the cost around a fit: maps, condition numbers, and the way of plain gradient descent."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.fitting import PARAMETERS, Fit
+from helpers.least_squares import Problem
+
+
+def path_of(fit: Fit) -> np.ndarray:
+    """Return the points visited by a fit with `record_path=True`, shape (steps, 5), in the trace's units."""
+    if not fit.minimum.path:
+        raise ValueError("this fit kept no path: call fit(..., record_path=True)")
+    return np.array(fit.minimum.path) * fit.problem.scales
+
+
+def cost_over(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the cost over two parameters, the others held at the fit; shape (len(second), len(first))."""
+    chosen = [PARAMETERS.index(name) for name in names]
+    scales = fit.problem.scales[chosen]
+    x = fit.minimum.x.copy()
+    cost = np.empty((len(second), len(first)))
+    for row, up in enumerate(second):
+        for column, across in enumerate(first):
+            x[chosen] = across / scales[0], up / scales[1]
+            cost[row, column] = fit.problem.evaluate(x)[0]
+    return cost
+
+
+def sensitivities(fit: Fit) -> np.ndarray:
+    """Return the length of each column of the Jacobian at the fit, |∂r/∂θ|, θ = G, k1, k2, k3, n0."""
+    return np.linalg.norm(fit.minimum.triangle[:, :-1], axis=0) / fit.problem.scales
+
+
+def condition(fit: Fit, units: np.ndarray | float = 1.0) -> float:
+    """Return the condition number of JᵀJ over the free parameters, each counted in its unit.
+
+    It is the squared ratio of the longest to the shortest axis of the ellipses of equal cost; gradient
+    descent needs about as many steps. `units` of 1 are the trace's own, `1 / sensitivities(fit)` make every
+    column of J one long.
+    """
+    free = np.array(fit.status) == "free"
+    jacobian = fit.minimum.triangle[:, :-1] / fit.problem.scales * units
+    return float(np.linalg.cond(jacobian[:, free]) ** 2)
+
+
+def descend(
+    problem: Problem, start: np.ndarray, *, units: np.ndarray | float = 1.0, steps: int = 300
+) -> np.ndarray:
+    """Go down the gradient, θ ← max(θ − s·∇cost, 0), θ counted in `units`; return the way, (steps + 1, p).
+
+    The step s is the best one for a linear model, halved until the cost falls. A lesson, not a method: the
+    way depends on the units, and in a long valley it goes to and fro between the sides.
+
+    Parameters
+    ----------
+    problem : Problem
+        `fit.problem`.
+    start : array_like, shape (p,)
+        Where to begin, in the trace's units like the result.
+    units : array_like, shape (p,)
+        What counts as 1 of each parameter.
+    steps : int
+        How many.
+    """
+    way = [np.array(start, float)]
+    cost, triangle = problem.evaluate(way[0] / problem.scales)
+    for _ in range(steps):
+        jacobian = triangle[:, :-1] / problem.scales * units
+        gradient = jacobian.T @ triangle[:, -1]
+        if not gradient.any():
+            break
+        length, lower = 2 * (gradient @ gradient) / np.sum((jacobian @ gradient) ** 2), np.inf
+        while lower > cost:  # at the latest a step too short to count ends this
+            length /= 2
+            below = np.maximum(way[-1] - length * gradient * units, 0.0)
+            lower, triangle_below = problem.evaluate(below / problem.scales)
+        cost, triangle = lower, triangle_below
+        way.append(below)
+    return np.array(way)
