@@ -14,6 +14,7 @@ from helpers import guesses as guessing
 from helpers import kinetics
 from helpers.kinetics import Rates
 from helpers.least_squares import LOSSES, Minimum, Problem, covariance, minimise, robust_triangle
+from helpers.series import fit_series as fit_series
 from helpers.traces import Trace
 
 PARAMETERS = ("G", "k1", "k2", "k3", "n0")
@@ -276,9 +277,8 @@ def _search(problem, trace, start, free, max_evaluations, record) -> Minimum:
         return minimum
     second = minimise(problem, again, free=free, max_evaluations=max_evaluations, record=record)
     best = min(second, minimum, key=lambda each: each.cost)
-    best = replace(
-        best, path=minimum.path + second.path, evaluations=minimum.evaluations + second.evaluations
-    )
+    evaluations = minimum.evaluations + second.evaluations
+    best = replace(best, path=minimum.path + second.path, evaluations=evaluations)
     if not np.array_equal(_slowed(best.x, trace, free), best.x):
         words = "the fitted law is at equilibrium before the second point: the data do not resolve its rates"
         best = replace(best, converged=False, message=words)

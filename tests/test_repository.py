@@ -36,7 +36,8 @@ ORDER = (
         "pulses",
         "least_squares",
     ),
-    *("integration", "equations", "guesses", "fitting", "observables", "series", "likelihood_ratio"),
+    *("integration", "equations", "guesses", "excitation", "observables", "separable"),
+    *("series_model", "series_fit", "series", "fitting", "likelihood_ratio"),
     *("uncertainty", "valley", "old_records", "records", "plots", "panel_view", "panel"),
     *("remainder", "digits"),
 )
