@@ -31,11 +31,11 @@ _NUMBER = {
     ".": re.compile(rf"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+){_EXPONENT}"),
     ",": re.compile(rf"[+-]?[0-9]+(?:,[0-9]+)?{_EXPONENT}"),
 }
-_ONLY_NUMBERS = re.compile(r"[-+0-9.,;eEdD \t\"'|]*[0-9][-+0-9.,;eEdD \t\"'|]*")
+_NO_WORD = re.compile(r"[\W\d_eEdD]*\d[\W\d_eEdD]*")
 _LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
-_DATE = re.compile(r"[0-9]{1,4}([./-])[0-9]{1,2}\1[0-9]{1,4}(?![0-9])")
+_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)|\d{1,2}:\d\d")
 _NO_VALUE = re.compile(r"\W*|=.*|[+-]?(nan|inf|infinity)\b.*|n/?a|null|none|true|false", re.IGNORECASE)
-_SPREADSHEET_ERROR = re.compile(r"#+([^\W\d_][\w/]*[!?]?)?")
+_CELL_ERROR = re.compile(r"#[^\W\d_][\w/]*[!?]|#N/A|#NV|[#%!;/]+")
 _CUT_THOUSANDS = re.compile(r"[^,]*,[+-]?[1-9][0-9]{0,2},[0-9]{3}(\.[0-9]*)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 
@@ -81,13 +81,14 @@ class _Dialect(NamedTuple):
         return all(map(_NUMBER[self.decimal].fullmatch, fields))
 
     def is_comment(self, line: str, width: int) -> bool:
-        """Tell a comment from a row that begins with an empty field or a spreadsheet's error (#N/A)."""
+        """Tell a comment from a row of numbers whose first field is a bare mark or an error such as #N/A."""
         marks = ("#", "%", "!", "//") if self.separator == ";" else ("#", "%", "!", "//", ";")
         if not line.lstrip(_BLANKS + "\"'").startswith(marks):
             return False
         fields = self.fields(line)
         is_row = len(fields) == width and self.are_numbers(fields[1:])
-        return not (is_row and _SPREADSHEET_ERROR.fullmatch(fields[0]))
+        is_cut = self.separator or len(fields[0]) > 1  # between blanks, "# 5" is a comment
+        return not (is_row and is_cut and _CELL_ERROR.fullmatch(fields[0]))
 
 
 def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
@@ -180,12 +181,12 @@ def _first_row(file: str, lines: list[str], dialect: _Dialect, width: int) -> in
 def _is_spoilt(line: str, fields: list[str], dialect: _Dialect, width: int) -> bool:
     if not fields or (_DATE.match(fields[0]) and not any(map(dialect.is_number, fields))):
         return False
-    if _ONLY_NUMBERS.fullmatch(line):
+    if _NO_WORD.fullmatch(line):
         return True
     if len(fields) != width:
         return False
     others = any(_LIKE_A_NUMBER.match(field) for field in fields[1:])
-    if _NO_VALUE.fullmatch(fields[0]) or _SPREADSHEET_ERROR.fullmatch(fields[0]):
+    if _NO_VALUE.fullmatch(fields[0]) or _CELL_ERROR.fullmatch(fields[0]):
         return others or bool(re.search(r"\w", fields[0]))
     return dialect.is_number(fields[0]) or (others and bool(_LIKE_A_NUMBER.match(fields[0])))
 
