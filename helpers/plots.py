@@ -48,7 +48,8 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": "small",
 }
-_GRID = 60  # points along each axis of a map
+_GRID = 40  # points along each axis of a map
+_LEVELS = 10.0 ** np.arange(0.5, 6.5, 0.5)  # of the cost over its minimum
 SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
 
 
@@ -69,7 +70,8 @@ def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear"
     """
     ax = _axes(ax)
     start = (part or trace).t[0] if scale == "loglog" else 0.0
-    ax.plot(*_points(trace, start, scale), **DATA, label="all points" if part else trace.name)
+    if part is None or scale != "loglog":
+        ax.plot(*_points(trace, start, scale), **DATA, label="all points" if part else trace.name)
     if part is not None:
         standing_out = DATA | {"color": COLOURS["blue"], "zorder": 2}
         ax.plot(*_points(part, start, scale), **standing_out, label=f"from {part.t[0]:g} {part.t_unit} on")
@@ -166,7 +168,7 @@ def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
         look = _look(order - 1) | {"color": colour, "linewidth": 1.2, "zorder": 1}
         ax.plot(reach, np.exp(line), **look, label=f"slope {order}")
     ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * high))
-    ax.set_xlabel(signal_label(trace))
+    ax.set_xlabel(axis_label("n", trace.signal_unit))
     ax.set_ylabel(axis_label("−dn/dt", rate_units(trace.t_unit, trace.signal_unit)[0]))
     ax.legend()
     return ax
@@ -198,11 +200,8 @@ def plot_cost_map(
     minimum = np.array(fit.values)[chosen]
     paths = [np.asarray(path)[:, chosen] for path in paths]
     limits = 1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits
-    across, up = (np.linspace(0, limit, _GRID) for limit in limits)
-    levels = np.geomspace(1.1, 1.1e6, 19)
-    height = cost_over(fit, names, across, up) / fit.cost
-    lines = ax.contour(across, up, height, levels, colors=COLOURS["grey"], linewidths=0.8)
-    ax.clabel(lines, levels=levels[3::6], fmt=lambda level: f"×{level:.2g}", fontsize="x-small")
+    limits = np.where(np.array(limits) > 0, limits, fit.problem.scales[chosen])
+    _contours(ax, fit, names, [np.linspace(0, limit, _GRID) for limit in limits])
     for k, path in enumerate(paths):
         colour = CURVES[k % len(CURVES)]
         ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
@@ -212,6 +211,16 @@ def plot_cost_map(
     xlabel, ylabel = (axis_label(name, units[index]) for name, index in zip(names, chosen, strict=True))
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, limits[0]), ylim=(0, limits[1]))
     return ax
+
+
+def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: list[np.ndarray]) -> None:
+    """Draw lines of equal cost, two to a factor of 10, some with their multiple of the smallest cost."""
+    height = cost_over(fit, names, *grid) / (fit.cost or 1.0)
+    levels = np.array([level for level in _LEVELS if height.min() < level < height.max()])
+    if levels.size:
+        lines = ax.contour(*grid, height, levels, colors=COLOURS["grey"], linewidths=0.8)
+        labelled = np.intersect1d(levels, _LEVELS[1::4])
+        ax.clabel(lines, levels=labelled, fmt=lambda level: f"×{level:.0f}", fontsize="x-small")
 
 
 def smooth_times(trace: Trace) -> np.ndarray:
@@ -256,22 +265,11 @@ def _label(ax: Axes, trace: Trace, scale: str) -> None:
     ax.set_xscale(SCALES[scale][0])
     ax.set_yscale(SCALES[scale][1])
     ax.set_xlabel(_time_label(trace, scale))
-    ax.set_ylabel(signal_label(trace))
+    ax.set_ylabel(axis_label("n", trace.signal_unit))
 
 
 def _time_label(trace: Trace, scale: str) -> str:
     return axis_label("t from the first point" if scale == "loglog" else "t", trace.t_unit)
-
-
-def signal_label(trace: Trace) -> str:
-    """Axis label of the signal: n with its unit.
-
-    Examples
-    --------
-    >>> signal_label(Trace([0, 1], [2, 1], signal_unit="counts"))
-    'n (counts)'
-    """
-    return axis_label("n", trace.signal_unit)
 
 
 def _limits(ax: Axes, trace: Trace, start: float, scale: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from helpers import kinetics
 from helpers.fitting import PARAMETERS, Fit
-from helpers.least_squares import Problem
+from helpers.least_squares import LOSSES, Problem
 
 
 def path_of(fit: Fit) -> np.ndarray:
@@ -18,14 +19,20 @@ def path_of(fit: Fit) -> np.ndarray:
 def cost_over(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cost over two parameters, the others held at the fit; shape (len(second), len(first))."""
     chosen = [PARAMETERS.index(name) for name in names]
-    scales = fit.problem.scales[chosen]
-    x = fit.minimum.x.copy()
+    values = np.array(fit.values)
     cost = np.empty((len(second), len(first)))
-    for row, up in enumerate(second):
-        for column, across in enumerate(first):
-            x[chosen] = across / scales[0], up / scales[1]
-            cost[row, column] = fit.problem.evaluate(x)[0]
+    for row, column in np.ndindex(cost.shape):
+        values[chosen] = first[column], second[row]
+        cost[row, column] = _cost(fit, values)
     return cost
+
+
+def _cost(fit: Fit, values: np.ndarray) -> float:
+    """Cost of one point, without the Jacobian that `fit.problem` would compute as well."""
+    sigma = 1.0 if fit.trace.sigma is None else fit.trace.sigma
+    model = kinetics.solve(fit.trace.elapsed, values[4], values[:4])
+    z = ((model - fit.trace.signal) / (sigma * fit.f_scale)) ** 2
+    return 0.5 * fit.f_scale**2 * float(LOSSES[fit.loss](z)[0].sum())
 
 
 def sensitivities(fit: Fit) -> np.ndarray:
