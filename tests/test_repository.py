@@ -37,7 +37,8 @@ ORDER = (
         "least_squares",
     ),
     *("integration", "equations", "guesses", "excitation", "observables", "separable"),
-    *("series_model", "series_fit", "series", "fitting", "likelihood_ratio"),
+    *("series_model", "series_fit", "series", "fitting"),
+    *("likelihood_ratio", "profile_path", "profiles", "model_choice", "advice"),
     *("uncertainty", "valley", "old_records", "records", "plots", "panel_view", "panel"),
     *("remainder", "digits"),
 )

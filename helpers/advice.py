@@ -1,0 +1,239 @@
+"""What a fit says, in plain sentences: misfit, limits, crossovers, and what to measure next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from helpers import kinetics
+from helpers.fitting import PARAMETERS, Fit, single_problem
+from helpers.kinetics import Rates
+from helpers.least_squares import covariance
+from helpers.profile_path import fewest_spare_points, spare_points
+from helpers.profiles import Profile, profile
+from helpers.units import rate_units
+
+_DOUBT = 1e-3  # p value below which residuals are called structured, or sigma wrong
+_FEWEST_BLOCKS = 12
+_SEEN = 1 / 3  # relative standard error at which a rate counts as determined
+_TRADE_OFF = 0.9  # correlation worth a sentence
+_PROCESS = {
+    "k1": "trapping (k1·n)",
+    "k2": "radiative recombination (k2·n²)",
+    "k3": "Auger recombination (k3·n³)",
+}
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Whether the law describes the data.
+
+    `found` is True where neighbouring residuals agree more than chance allows. `p` is that chance, `block`
+    the number of neighbouring points over which the agreement is clearest, `correlation` that of neighbouring
+    blocks. `p_size` is the chance of a χ² so far from its expectation (1 where sigma is unknown).
+    """
+
+    found: bool
+    p: float
+    block: int
+    correlation: float
+    p_size: float
+
+
+def misfit(fit: Fit) -> Misfit:
+    """Test of the residuals' order: z = Σ sᵢsᵢ₊₁ / √Σ(sᵢsᵢ₊₁)² over sums s of 1, 2, 4, … neighbours.
+
+    Under independent noise of any (also changing) size z is standard normal. It is taken of the residuals and
+    of their signs (there, for single points, it counts runs). The smallest p, times the number of tests, is
+    the verdict; below 0.001 the residuals are structured: the model does not describe these data.
+
+    Examples
+    --------
+    >>> from helpers.fitting import fit
+    >>> from helpers.traces import Trace
+    >>> t = np.linspace(0, 4, 200)
+    >>> misfit(fit(Trace(t, np.exp(-t) + 0.1 * np.sin(3 * t)))).found
+    True
+    """
+    residuals = fit.residuals / (1.0 if fit.trace.sigma is None else fit.trace.sigma)
+    lengths = [1]
+    while 2 * lengths[-1] * _FEWEST_BLOCKS <= len(residuals):
+        lengths.append(2 * lengths[-1])
+    # Signs see a misfit of the faint tail beside the large noise of the peak; sizes see all the rest better.
+    kinds = (residuals, np.sign(residuals - np.median(residuals)))
+    found = [(*_agreement(kind, length), length) for kind in kinds for length in lengths]
+    p, correlation, block = min(found)
+    p = min(p * len(found), 1.0)
+    p_size = 1.0
+    freedom = fit.problem.size - sum(state == "free" for state in fit.status)
+    if fit.trace.sigma is not None and freedom > 0:
+        squares = 2 * fit.cost
+        p_size = min(2 * min(stats.chi2.cdf(squares, freedom), stats.chi2.sf(squares, freedom)), 1.0)
+    return Misfit(bool(p < _DOUBT), float(p), block, float(correlation), float(p_size))
+
+
+def _agreement(residuals, length: int) -> tuple[float, float]:
+    """P value and correlation of neighbouring sums over `length` residuals."""
+    count = len(residuals) // length
+    sums = residuals[: count * length].reshape(count, length).sum(axis=1)
+    products = sums[:-1] * sums[1:]
+    size = np.sqrt(products @ products)
+    if size == 0:
+        return 1.0, 0.0
+    return float(stats.norm.sf(products.sum() / size)), float(products.sum() / (sums @ sums))
+
+
+def advise(fit: Fit, curves: Profile | None = None) -> list[str]:
+    """Say in plain sentences what the fit determines, what it does not, and what would.
+
+    Parameters
+    ----------
+    fit : Fit
+    curves : Profile, optional
+        `profile(fit)`, if it is there already.
+
+    Returns
+    -------
+    list of str
+        With numbers and units; the most serious first.
+    """
+    curves = profile(fit) if curves is None else curves
+    fit = curves.fit
+    words = [curves.message.capitalize() + "."] if curves.restarted else []
+    if not fit.converged:
+        words.append(f"The fit has not converged ({fit.message}): its numbers are not a minimum.")
+    if spare_points(fit) < fewest_spare_points(fit):
+        words.append(
+            f"{len(fit.trace)} points and {int(fit.free.sum())} free parameters: nothing is determined."
+            " Measure more points, or fix what is known."
+        )
+        return words
+    words += _about_residuals(fit)
+    words += [_about_parameter(fit, curves, name) for name in curves if name != "n0"]
+    words += [_about_excitation(fit, curves, name) for name in curves if _is_open(curves, name)]
+    return words + _about_trade_offs(fit) + _about_crossovers(fit) + _about_shares(fit)
+
+
+def _is_open(curves, name) -> bool:
+    return name != "n0" and curves[name].verdict != "determined"
+
+
+def _about_residuals(fit: Fit) -> list[str]:
+    test = misfit(fit)
+    if test.found:
+        neighbours = "neighbouring residuals" if test.block == 1 else f"means of {test.block} residuals"
+        words = (
+            f"The residuals are structured: {neighbours} are correlated ({test.correlation:+.2f},"
+            f" {_p(test.p)}), so the model does not describe these data, and the errors below are too small."
+        )
+        return [words]
+    words = [f"The residuals look like noise ({_p(test.p)} for their order)."]
+    if test.p_size < _DOUBT:
+        factor = np.sqrt(fit.reduced_chi2)
+        direction = "smaller" if factor > 1 else "larger"
+        words.append(
+            f"The reduced chi-square is {fit.reduced_chi2:.3g} ({_p(test.p_size)}): the given sigma is"
+            f" {direction} than the scatter, by a factor of {max(factor, 1 / factor):.2f}."
+        )
+    return words
+
+
+def _about_parameter(fit: Fit, curves: Profile, name: str) -> str:
+    curve, unit = curves[name], _unit(fit, name)
+    low, high = curve.interval95
+    at_bound = " (the best value is its bound 0)" if curve.value == 0 else ""
+    if curve.verdict == "determined":
+        return f"{name} = {curve.value:.4g} {unit}, 95 % interval {low:.4g} to {high:.4g}."
+    if curve.verdict == "upper limit":
+        return f"{name} is at most {high:.3g} {unit} (95 %){at_bound}; it may be zero."
+    if curve.verdict == "lower limit":
+        return f"{name} is at least {low:.3g} {unit} (95 %); the data set no upper limit."
+    return f"{name} is not determined: the data set no limit on it."
+
+
+def _about_excitation(fit: Fit, curves: Profile, name: str) -> str:
+    """Say whether ten times more or less excitation, at the same relative noise, would determine a rate."""
+    limit = curves[name].interval95[1]
+    if not np.isfinite(limit):
+        return f"No excitation can be advised for {name}, because the data set no limit on it."
+    index = PARAMETERS.index(name)
+    errors = {factor: _expected_error(fit, index, limit, factor) / limit for factor in (10.0, 0.1)}
+    factor = min(errors, key=errors.get)
+    density = f"n0 = {factor * fit.n0:.3g} {fit.trace.signal_unit}".rstrip()
+    direction = "higher" if factor > 1 else "lower"
+    if errors[factor] < _SEEN:
+        return (
+            f"A tenfold {direction} excitation ({density}, same relative noise) would determine {name}:"
+            f" at its present limit its error would be {100 * errors[factor]:.2g} %."
+        )
+    return (
+        f"Neither a tenfold higher nor a tenfold lower excitation would determine {name}"
+        f" (expected error {_percent(errors[factor])} of its limit): less noise or other times are needed."
+    )
+
+
+def _expected_error(fit: Fit, index: int, value: float, factor: float) -> float:
+    """Return the standard error of a rate of that value in a measurement at `factor` times the density."""
+    values = np.array(fit.values, float)
+    values[index] = value
+    values[4] *= factor
+    clean = kinetics.solve(fit.trace.elapsed, values[4], Rates(*values[:4]))
+    sigma = fit.trace.sigma if fit.trace.sigma is not None else np.full(len(clean), np.sqrt(fit.variance))
+    problem = single_problem(replace(fit.trace, signal=clean, sigma=factor * sigma))
+    _, triangle = problem.evaluate(values / problem.scales)
+    active = fit.free & (values > 0)
+    return float(np.sqrt(covariance(triangle, active)[index, index]) * problem.scales[index])
+
+
+def _about_trade_offs(fit: Fit) -> list[str]:
+    correlation, words = fit.correlation, []
+    for first in range(5):
+        for second in range(first):
+            value = correlation[first, second]
+            if abs(value) > _TRADE_OFF:
+                pair = f"{PARAMETERS[second]} and {PARAMETERS[first]}"
+                words.append(f"{pair} trade off against each other (correlation {value:+.3f}).")
+    return words
+
+
+def _about_crossovers(fit: Fit) -> list[str]:
+    curve = fit.curve()
+    low, high = float(curve.min()), float(curve.max())
+    span = f"{low:.3g} to {high:.3g} {fit.trace.signal_unit}".rstrip()
+    words = []
+    for lower, upper in (("k1", "k2"), ("k2", "k3")):
+        slow, fast = getattr(fit.rates, lower), getattr(fit.rates, upper)
+        if slow == 0 or fast == 0:
+            continue
+        density = slow / fast
+        place = "inside" if low <= density <= high else "above" if density > high else "below"
+        meaning = {
+            "inside": "both terms rule a part of the decay",
+            "above": f"the {upper} term never overtakes the {lower} term",
+            "below": f"the {upper} term exceeds the {lower} term all the time",
+        }[place]
+        name = f"n{lower[1]}{upper[1]} = {lower}/{upper}"
+        number = f"{density:.3g} {fit.trace.signal_unit}".rstrip()
+        words.append(f"{name} = {number} lies {place} the measured range {span}: {meaning}.")
+    return words
+
+
+def _about_shares(fit: Fit) -> list[str]:
+    shares = kinetics.shares(fit.trace.elapsed[-1], fit.n0, fit.rates)
+    parts = [f"{_PROCESS[name]} {100 * share:.3g} %" for name, share in zip(_PROCESS, shares, strict=True)]
+    end = f"{fit.trace.elapsed[-1]:.4g} {fit.trace.t_unit}".rstrip()
+    return [f"Of all recombination within {end}, {parts[0]}, {parts[1]} and {parts[2]}."]
+
+
+def _unit(fit: Fit, name: str) -> str:
+    return dict(zip(PARAMETERS, rate_units(fit.trace.t_unit, fit.trace.signal_unit), strict=False))[name]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 1 else "more than 100 %"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 1e-3 else f"p = {value:.2g}"
