@@ -205,7 +205,7 @@ def plot_cost_map(
     for k, path in enumerate(paths):
         colour = CURVES[k % len(CURVES)]
         ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
-        ax.plot(*path[0], color=colour, marker="s")
+        ax.plot(*path[0], color=colour, marker="s", clip_on=False)
     ax.plot(*minimum, color=COLOURS["black"], marker="*", markersize=12, linestyle="none", label="minimum")
     units = (*rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit)
     xlabel, ylabel = (axis_label(name, units[index]) for name, index in zip(names, chosen, strict=True))
@@ -274,6 +274,8 @@ def _time_label(trace: Trace, scale: str) -> str:
 
 def _limits(ax: Axes, trace: Trace, start: float, scale: str) -> None:
     """Let the data set the limits: a curve far off must not squeeze them."""
+    if SCALES[scale][0] == "log":
+        ax.set_xlim(trace.elapsed[1] / 1.5, trace.elapsed[-1] * 1.5)
     _, shown = _points(trace, start, scale)
     low, high = shown.min(), shown.max()
     if SCALES[scale][1] == "log":
