@@ -14,6 +14,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import nnls
 
+from helpers import kinetics
 from helpers.kinetics import Rates
 from helpers.least_squares import Minimum, minimise
 from helpers.observables import Observable, clock
@@ -24,6 +25,7 @@ from helpers.traces import Trace
 _ROUNDS = 6  # of Poisson weights, each from the model that the round before has found
 _SETTLED = 1e-6  # relative change of every parameter at which the weights have settled
 _WANTED_OFFSET = 1e-8
+_OVER_AT_ONCE = 3.0  # e-folds before the second point
 _SEEN = 0.01  # of the largest signal: the guess does not look below it
 _BINS_PER_DECADE, _FEWEST_BINS = 20, 5
 
@@ -131,7 +133,8 @@ def fit_series(
     guess = suggest(model, fixed) if guess is None else Rates(*guess)
     densities_move = [model.n0_mode != "fixed"] * (len(model.names) - len(RATES))
     free = np.array([name not in fixed for name in RATES] + densities_move)
-    model, minimum = _search(model, model.start(guess), free, weights == "poisson", max_evaluations)
+    start = _slowed(model, model.start(guess), free)
+    model, minimum = _search(model, start, free, weights == "poisson", max_evaluations)
     unit = density_unit or (traces[0].signal_unit if is_density else "cm^-3")
     is_absolute = weights == "poisson" or traces[0].sigma is not None
     return SeriesFit(model, model.problem(), minimum, free, guess, is_absolute, unit)
@@ -202,6 +205,22 @@ def _search(model, start, free, counted: bool, most: int) -> tuple[SeriesModel, 
         if (moved <= _SETTLED * again.x).all():
             break
     return model, minimum
+
+
+def _slowed(model, x, free) -> np.ndarray:
+    """Return `x` with its rates slowed together where they are over before the second point of each trace.
+
+    There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
+    k1 + 2·k2·n_e + 3·k3·n_e²; slowed, it acts midway (on a log axis) in the data.
+    """
+    span = max(each.nodes.max() for each in model.clocks)
+    first = min(each.nodes[each.nodes > 0].min() for each in model.clocks) / span
+    n_e = kinetics.equilibrium(x[:4])
+    slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
+    if slowest * first <= _OVER_AT_ONCE:
+        return x
+    moving = np.append(free[:4], np.zeros(len(x) - 4, bool))
+    return np.where(moving, x / (slowest * np.sqrt(first)), x)
 
 
 def _weights(traces, weights: str | None) -> list[np.ndarray]:
