@@ -16,18 +16,14 @@ from collections.abc import Callable
 import numpy as np
 
 _LARGEST_FILE = 100_000  # bytes; real ones have a few hundred
+_QUOTED = re.compile(r"""(['"])(?:(?!\1)[ -\[\]-~]|\\(?:[\\'"nrt]|x[0-9a-f]{2}))*\1""")
 _NUMBERS = re.compile(r"[<>=|]?[fiu][1248]")
 
 
 def read(name: str, content: bytes) -> tuple[list[float], list[float], float | None]:
     """Return guess, optimised coefficients and cost (None in the older files) of a pickled record.
 
-    Parameters
-    ----------
-    name : str
-        The file's name, for messages.
-    content : bytes
-        The file's content.
+    `name` is the file's name, for messages.
 
     Raises
     ------
@@ -50,11 +46,14 @@ def read(name: str, content: bytes) -> tuple[list[float], list[float], float | N
             _four(entries, "optimized"),
             None if cost is None else _one("cost", cost),
         )
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
-        raise ValueError(
-            f"{name} is no record of a fit ({error}); it must be a .par file written by this workbook or"
-            " a pickled {initial_guess, optimized, cost}"
-        ) from error
+    except ValueError as error:
+        reason = str(error)
+    except (TypeError, LookupError, AttributeError, ArithmeticError):  # instructions that do not fit together
+        reason = "it is damaged"
+    raise ValueError(
+        f"{name} is no record of a fit: {reason}; give a .par file of this workbook, or a pickled"
+        " dictionary {initial_guess, optimized, cost}"
+    )
 
 
 def _four(entries: dict, key: str) -> list[float]:
@@ -72,8 +71,10 @@ def _one(key: str, value) -> float:
         value = value.values[0]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key} holds something that is no number")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{key} holds {value:g}, which is not finite or negative")
+    if not math.isfinite(value):
+        raise ValueError(f"{key} holds {value}, which is not finite")
+    if value < 0:
+        raise ValueError(f"{key} holds {value:g}; no coefficient of the law is negative, fit the data again")
     return float(value)
 
 
@@ -129,13 +130,9 @@ def _encode(text, encoding) -> bytes:
     return text.encode("latin-1")
 
 
-class _Name:
-    """Stands for a class that is only named in a file and never called."""
-
-
 # All names that may occur, and what stands for them here; NumPy 1 and 2 keep the same things in two places.
-_STANDS_FOR: dict[tuple[str, str], Callable] = {
-    ("numpy", "ndarray"): _Name,
+_STANDS_FOR: dict[tuple[str, str], Callable | None] = {
+    ("numpy", "ndarray"): None,  # only named, never called
     ("numpy", "dtype"): _DType,
     ("_codecs", "encode"): _encode,
 } | {
@@ -210,7 +207,7 @@ class _Machine:
 
     def call(self):
         function, arguments = self.last(2)
-        if function is _Name or function not in _STANDS_FOR.values() or not isinstance(arguments, tuple):
+        if function is None or function not in _STANDS_FOR.values() or not isinstance(arguments, tuple):
             raise ValueError("it is damaged")
         self.stack.append(function(*arguments))
 
@@ -235,7 +232,10 @@ def _pairs(items) -> dict:
 
 
 def _text_in_quotes(machine) -> str:
-    return ast.literal_eval("b" + machine.line()).decode("latin-1")
+    text = machine.line()
+    if not _QUOTED.fullmatch(text):
+        raise ValueError("it is damaged")
+    return ast.literal_eval("b" + text).decode("latin-1")
 
 
 def _integer(machine) -> int:

@@ -32,6 +32,7 @@ COLOURS = {
 }
 CURVES = tuple(colour for name, colour in COLOURS.items() if name != "grey")
 DATA = {"color": COLOURS["grey"], "linestyle": "none", "marker": ".", "markersize": 4, "zorder": 1}
+STAR = {"color": COLOURS["black"], "linestyle": "none", "marker": "*", "markersize": 12, "clip_on": False}
 MODEL = {"color": COLOURS["vermilion"], "linewidth": 1.8, "zorder": 3}
 STYLE = {
     "figure.figsize": (6.4, 4.0),
@@ -206,7 +207,7 @@ def plot_cost_map(
         colour = CURVES[k % len(CURVES)]
         ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
         ax.plot(*path[0], color=colour, marker="s", clip_on=False)
-    ax.plot(*minimum, color=COLOURS["black"], marker="*", markersize=12, linestyle="none", label="minimum")
+    ax.plot(*minimum, **STAR, label="minimum")
     units = (*rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit)
     xlabel, ylabel = (axis_label(name, units[index]) for name, index in zip(names, chosen, strict=True))
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, limits[0]), ylim=(0, limits[1]))
