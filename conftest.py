@@ -35,6 +35,7 @@ def pytest_configure(config):
         shutil.copytree(ROOT / "results", copy)
     copy.mkdir(exist_ok=True)
     os.environ["WORKBOOK_RESULTS"] = str(copy)
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar prints how long the work took: never the same twice
 
 
 def pytest_unconfigure(config):

@@ -114,6 +114,7 @@ def rerun(path: Path) -> None:
 
 def main(names: list[str]) -> int:
     """Re-run the notebooks named, or all of them, and stop at the first that fails."""
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar prints how long the work took: never the same twice
     for path in select(names):
         print(f"{path.stem} ...", end=" ", flush=True)
         start = time.perf_counter()
