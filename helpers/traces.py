@@ -205,10 +205,10 @@ class Trace:
 
 
 def _readonly(values: ArrayLike, field: str, label: str) -> np.ndarray:
-    array = np.array(values)
+    array = np.asarray(values)
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{label}: {field} must hold real numbers, not {array.dtype}")
-    array = array.astype(float)
+    array = array.astype(float)  # always a copy
     if array.ndim != 1:
         raise ValueError(f"{label}: {field} must have one dimension, not the shape {array.shape}")
     if not np.isfinite(array).all():

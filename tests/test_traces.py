@@ -260,19 +260,28 @@ def test_every_dialect_gives_the_same_numbers(tmp_path, content):
         ("t (µs),n (1e16 cm^-3)\n", "µs", "1e16 cm^-3"),
         ("t / s,n\n", "s", ""),
         ("t_fs,n\n", "fs", ""),
+        ("Delay (ps),T (%)\n", "ps", "%"),
+        ("t (µs),n (cm³)\n".encode("latin-1"), "µs", "cm³"),
         ("Time,Intensity\n[ms],[V]\n", "ms", "V"),
     ],
 )
 def test_units_come_from_the_header(tmp_path, header, t_unit, signal_unit):
-    trace = load_trace(write(tmp_path, header + rows()))
+    header = header if isinstance(header, bytes) else header.encode()
+    path = write(tmp_path, header + rows().encode())
+    trace = load_trace(path)
     assert (trace.t_unit, trace.signal_unit) == (t_unit, signal_unit)
-    assert load_trace(write(tmp_path, header + rows()), signal_unit="mOD").signal_unit == "mOD"
+    assert load_trace(path, signal_unit="mOD").signal_unit == "mOD"
 
 
 def test_a_wrong_time_unit_is_refused(tmp_path):
     path = write(tmp_path, "t (us),n\n" + rows())
     assert load_trace(path, t_unit="µs").t_unit == "µs"
     assert_refused(path, "header gives the time in us, not in ns", t_unit="ns")
+
+
+def test_times_far_from_zero_keep_their_steps(tmp_path):
+    path = write(tmp_path, "\n".join(f"{1e6 + 1e-3 * t:.3f},{n}" for t, n in zip(T, N, strict=True)))
+    np.testing.assert_allclose(load_trace(path).elapsed, 1e-3 * np.array(T), atol=1e-9)
 
 
 def test_the_name_is_the_file_s(tmp_path):
@@ -295,6 +304,9 @@ def test_columns_are_chosen_by_number_or_name(tmp_path):
         trace = load_trace(path, columns=columns)
         assert (trace.t.tolist(), trace.signal.tolist(), trace.t_unit) == (T, N, "ps")
     assert load_trace(path, columns=(1, 2, 4)).sigma.tolist() == [1] * 12
+    twice = write(tmp_path, "# t,n,n\n" + "\n".join(f"{row},1" for row in ROWS), "twice.csv")
+    assert load_trace(twice, columns=("t", 1)).signal.tolist() == N
+    assert_refused(twice, "give two or three", columns=("t", "n"))
     assert_refused(path, r"5 columns.*columns=\(0, 1\)")
     for wish in ((1,), (0, 5), ("t", "a"), "ta", (1, 2, 3, 4)):
         assert_refused(path, "give two or three of 0 to 4, or of the names i, t", columns=wish)
@@ -449,6 +461,7 @@ def test_a_first_row_in_another_dialect_is_no_header(tmp_path, row):
         (rows() + "\n12.0,", "a value is missing", 13),
         (rows(";", ",").replace("760,726", "760.726"), "where the decimal mark is ','", 5),
         (rows(";", ",").replace("1200,0", "1.200,0"), "'1.200,0' is not", 3),
+        (rows(" ").replace("4.0 760.726", "4\u00a0760"), "is not a finite number", 5),
         (rows("\t").replace("5.0\t", "5.0\t\t"), "column 2 is empty", 6),
         (rows(";", ",").replace("5,0;603,682", ";603,682"), "column 1 is empty", 6),
         (spoilt(5, "2.5,760"), r"time 2.5 follows 3.0; .* increase", 5),
@@ -497,6 +510,8 @@ def test_a_mark_for_decimals_or_thousands_is_asked_for(tmp_path, content):
 
 def test_three_decimals_alone_are_no_doubt(tmp_path):
     assert load_trace(write(tmp_path, "1.234\t5.678\n2.345\t4.567")).signal.tolist() == [5.678, 4.567]
+    assert load_trace(write(tmp_path, "0,1.234\n1,1")).signal.tolist() == [1.234, 1]
+    assert load_trace(write(tmp_path, "0;5678\n1;1,234")).signal.tolist() == [5678, 1.234]
     assert load_trace(write(tmp_path, "0;0,500\n1;0,250")).signal.tolist() == [0.5, 0.25]
     assert load_trace(write(tmp_path, "0;1000,500\n1;900,250")).signal.tolist() == [1000.5, 900.25]
     with pytest.raises(ValueError, match=r"give '\.' or ','"):
@@ -508,10 +523,11 @@ def test_three_decimals_alone_are_no_doubt(tmp_path):
     [
         "t,a,b\n0,9,8\n1,5,4",  # two signals
         "0,9,8.5\n1,5,4.5",  # a third column as large as the signal
-        "0,1,50\n1,1000,0\n2,760,7",  # decimal comma between commas
-        "0,9,123.5\n1,8,456.0\n2,7,001.5",  # thousands between commas
-        "0 9 123\n1 8 456",  # thousands between blanks
+        "0,9,1\n1,8,2\n2,7,3",  # decimal comma between commas
+        "0,900,123.5\n1,800,456.0\n2,700,001.5",  # thousands between commas
+        "0 900 123\n1 800 456",  # thousands between blanks
         ",t,n\n0,0,9\n1,1,5",  # a spreadsheet's row numbers
+        ",n,sigma\n0,9,1\n1,5,1",
     ],
 )
 def test_three_columns_that_do_not_speak_for_themselves_are_refused(tmp_path, content):
