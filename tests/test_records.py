@@ -1,0 +1,246 @@
+"""A saved fit says what was fitted, comes back as it was, repeats byte for byte, is never half written."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import random
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import fitting, guesses, paths, records
+from helpers.kinetics import Rates
+from helpers.paths import DATA, ROOT
+from helpers.traces import Trace, load_trace
+
+
+@pytest.fixture(scope="module")
+def decay():
+    return load_trace(DATA / "sample_data.csv", t_unit="ns", signal_unit="10^16 cm^-3").from_peak()
+
+
+@pytest.fixture(scope="module")
+def fits(decay):
+    return fitting.fit_from_guesses(decay, guesses.ORIGINAL, progress=False)
+
+
+@pytest.fixture
+def saved(fits, tmp_path):
+    return records.save(fits[0], tmp_path / "a_1.par")
+
+
+class TestRoundTrip:
+    def test_a_record_has_all_that_the_fit_had(self, fits, saved):
+        fit, record = fits[0], records.load(saved)
+        assert record.guess == fit.guess
+        np.testing.assert_allclose(record.values[1:], fit.values[1:], rtol=5e-6)
+        np.testing.assert_allclose(record.stderr, fit.stderr, rtol=5e-3)
+        np.testing.assert_allclose([record.cost, record.rmse], [fit.cost, fit.rmse], rtol=5e-6)
+        assert (record.status, record.converged, record.message) == (fit.status, True, "converged")
+        assert record.units.k2 == "1/(ns 10^16 cm^-3)"
+        assert record.versions["numpy"] == np.__version__
+
+    def test_rounding_moves_a_value_by_less_than_a_thousandth_of_its_error(self, fits, saved):
+        away = np.subtract(records.load(saved).values, fits[0].values) / fits[0].stderr
+        assert np.abs(away).max() < 1e-3
+
+    def test_the_curve_is_the_fitted_one_on_the_data_s_own_axis(self, fits, saved, decay):
+        difference = records.load(saved).curve(decay.t) - fits[0].curve()
+        assert np.abs(difference).max() < 0.01 * fits[0].rmse
+
+    def test_the_curve_starts_at_the_first_fitted_time(self, tmp_path):
+        t = np.linspace(7, 12, 50)
+        late = fitting.fit(Trace(t, 2 / (1 + 2 * (t - 7))))
+        record = records.load(records.save(late, tmp_path / "late.par"))
+        np.testing.assert_allclose(record.curve(t), 2 / (1 + 2 * (t - 7)), rtol=1e-4)
+
+    def test_what_has_no_error_says_why(self, decay, tmp_path):
+        fit = fitting.fit(decay, Rates(k2=1e-3), fixed=["G", "n0"])
+        path = records.save(fit, tmp_path / "a.par")
+        entry = json.loads(path.read_text(encoding="utf-8"))["optimized"]["G"]
+        assert (entry["stderr"], entry["status"]) == (None, "fixed")
+        record = records.load(path)
+        assert math.isnan(record.stderr.G)
+        assert record.status.n0 == "fixed"
+
+    def test_a_direction_that_the_data_leave_open_stays_open(self, fits, tmp_path):
+        open_fit = replace(fits[0], stderr=fits[0].stderr._replace(k3=math.inf))
+        record = records.load(records.save(open_fit, tmp_path / "a.par"))
+        assert record.stderr.k3 == math.inf
+
+    @given(st.lists(st.floats(0, 1e30), min_size=4, max_size=4), st.floats(1e-12, 1e12))
+    def test_any_size_of_rates_comes_back_to_six_digits(self, fits, tmp_path_factory, rates, cost):
+        other = replace(fits[0], guess=Rates(*rates), rates=Rates(*rates), stderr=[math.nan] * 5, cost=cost)
+        record = records.load(records.save(other, tmp_path_factory.getbasetemp() / "any.par"))
+        np.testing.assert_allclose([*record.rates], rates, rtol=6e-6)
+        np.testing.assert_allclose(record.cost, cost, rtol=6e-6)
+
+
+class TestBelonging:
+    def test_a_record_knows_its_data(self, saved, decay):
+        assert records.load(saved).belongs_to(decay)
+
+    def test_other_names_and_the_last_bit_do_not_matter(self, saved, decay):
+        same = replace(decay, name="copy", signal=decay.signal * (1 + 2**-52), t=decay.t + 0.0)
+        assert records.load(saved).belongs_to(same)
+
+    @pytest.mark.parametrize("change", ["cut", "shifted", "one point", "baseline", "sigma"])
+    def test_other_points_do(self, saved, decay, change):
+        signal = decay.signal.copy()
+        signal[400] += 1e-3
+        other = {
+            "cut": lambda: decay.crop(None, 400),
+            "shifted": lambda: replace(decay, t=decay.t + 0.1),
+            "one point": lambda: replace(decay, signal=signal),
+            "baseline": lambda: decay.subtract_baseline(level=0.01),
+            "sigma": lambda: replace(decay, sigma=np.ones(len(decay))),
+        }[change]()
+        assert not records.load(saved).belongs_to(other)
+
+
+class TestRepetition:
+    def test_a_second_run_writes_the_same_bytes(self, decay, saved, tmp_path):
+        again = fitting.fit(decay, guesses.ORIGINAL[0])
+        assert records.save(again, tmp_path / "again.par").read_bytes() == saved.read_bytes()
+
+    def test_line_ends_are_line_feeds(self, saved):
+        assert b"\r" not in saved.read_bytes()
+        assert saved.read_bytes().endswith(b"}\n")
+
+    def test_searches_that_differ_in_rounding_write_the_same_bytes(self, decay, fits, tmp_path):
+        # As processors differ: every number moved by as much as two searches for one minimum are apart.
+        draw = np.random.default_rng(20190110)
+        for fit in fits:
+            written = records.save(fit, tmp_path / "a.par").read_bytes()
+            for noise in draw.uniform(-1e-7, 1e-7, (25, 8)):
+                moved = replace(
+                    fit,
+                    rates=Rates(*(np.array([*fit.rates]) + noise[:4] * fit.stderr[:4])),
+                    n0=fit.n0 + noise[4] * fit.stderr.n0,
+                    cost=fit.cost * (1 + 1e-4 * noise[5]),
+                    rmse=fit.rmse * (1 + 1e-4 * noise[6]),
+                    stderr=fitting.Parameters(*(np.array(fit.stderr) * (1 + noise[7]))),
+                )
+                assert records.save(moved, tmp_path / "b.par").read_bytes() == written
+
+    def test_the_committed_records_are_those_of_the_sample(self, decay, fits):
+        for number, fit in enumerate(fits, 1):
+            record = records.load(ROOT / "results" / f"20190110_cubic_{number}.par")
+            assert record.belongs_to(decay)
+            assert record.guess == fit.guess
+            np.testing.assert_allclose(record.cost, fit.cost, rtol=5e-6)
+
+
+def damaged(saved, change):
+    entries = json.loads(saved.read_text(encoding="utf-8"))
+    change(entries)
+    saved.write_text(json.dumps(entries), encoding="utf-8")
+    return saved
+
+
+def leaves(node, way=()):
+    """Yield the way to every entry of a nested dictionary."""
+    for key, value in node.items():
+        yield (*way, key)
+        if isinstance(value, dict):
+            yield from leaves(value, (*way, key))
+
+
+class TestDamage:
+    def test_each_entry_that_is_missing_or_of_the_wrong_kind_is_refused(self, saved):
+        whole = json.loads(saved.read_text(encoding="utf-8"))
+        for *way, last in leaves(whole):
+            if way[:1] == ["versions"] or last in ("law", "versions"):
+                continue  # told to the reader, needed by nobody
+            for wrong in ("take out", [], {"a": 1}):
+                entries = json.loads(json.dumps(whole))
+                place = entries
+                for key in way:
+                    place = place[key]
+                if wrong == "take out":
+                    del place[last]
+                else:
+                    place[last] = wrong
+                saved.write_text(json.dumps(entries), encoding="utf-8")
+                with pytest.raises(ValueError, match=r"a_1\.par is no whole record .*03_optimize"):
+                    records.load(saved)
+
+    @pytest.mark.parametrize("wrong", ["1", True, -1.0, math.nan, math.inf, None])
+    @pytest.mark.parametrize("name", fitting.PARAMETERS)
+    def test_a_value_that_is_no_sound_number_is_refused(self, saved, name, wrong):
+        path = damaged(saved, lambda entries: entries["optimized"][name].update(value=wrong))
+        with pytest.raises(ValueError, match=r"a_1\.par"):
+            records.load(path)
+
+    def test_a_file_that_was_cut_off_is_refused(self, saved):
+        content = saved.read_bytes()
+        for end in range(0, len(content) - 2, 7):
+            saved.write_bytes(content[:end])
+            with pytest.raises(ValueError, match=r"a_1\.par"):
+                records.load(saved)
+
+    @pytest.mark.parametrize(
+        "content",
+        [b'{"guesses": []}', b"[1, 2]", b"t,n\n0,1\n", b"\xff\xfe{\x00", b"{" * 50_000, b'{"a": ' * 50_000],
+    )
+    def test_another_file_is_refused_by_name(self, tmp_path, content):
+        (tmp_path / "other.par").write_bytes(content)
+        with pytest.raises(ValueError, match=r"other\.par"):
+            records.load(tmp_path / "other.par")
+
+    def test_a_missing_file_says_which_notebook_writes_it(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"b_2\.par is missing; run 03_optimize"):
+            records.load(tmp_path / "b_2.par")
+
+
+def test_an_old_record_asks_for_its_start_and_then_draws(tmp_path, decay):
+    old = {"initial_guess": [0, 1e-3, 0.5e-3, 1.2e-7], "optimized": np.array([0, 0.01, 0.001, 1e-7])}
+    (tmp_path / "old_1.par").write_bytes(pickle.dumps(old))
+    record = records.load(tmp_path / "old_1.par")
+    assert (record.rates, record.cost, record.n0) == (Rates(0, 0.01, 0.001, 1e-7), None, None)
+    assert not record.belongs_to(decay)
+    with pytest.raises(ValueError, match=r"give n0=trace\.signal\[0\]"):
+        record.curve(decay.t)
+    curve = record.curve(decay.t, n0=decay.signal[0], first_time=decay.t[0])
+    assert curve[0] == pytest.approx(decay.signal[0])
+
+
+class TestWriting:
+    def test_a_failure_at_the_last_step_leaves_the_old_file_and_nothing_else(self, fits, saved, monkeypatch):
+        before = saved.read_bytes()
+
+        def fail(*_):
+            raise OSError("no room left")
+
+        monkeypatch.setattr(paths.os, "replace", fail)
+        with pytest.raises(OSError, match="no room"):
+            records.save(fits[1], saved)
+        assert saved.read_bytes() == before
+        assert list(saved.parent.iterdir()) == [saved]
+
+    def test_a_kill_at_any_moment_leaves_a_whole_file(self, tmp_path):
+        # The writer says how far it is; it is killed after a number of words that it cannot know.
+        path = tmp_path / "killed.par"
+        letters = "ab"
+        script = (
+            "import sys; from helpers.paths import write_text\n"
+            f"for turn in range(10**9):\n    write_text({str(path)!r}, {letters!r}[turn % 2] * 3_000_000)\n"
+            "    print(turn, flush=True)\n"
+        )
+        draw = random.Random(7)
+        for _ in range(8):
+            with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as writer:
+                for _ in range(draw.randint(1, 4)):
+                    assert writer.stdout.readline()
+                _ = sum(range(draw.randint(0, 200_000)))
+                writer.kill()
+            content = path.read_text(encoding="utf-8")
+            assert len(content) == 3_000_000
+            assert content in [letter * 3_000_000 for letter in letters]
