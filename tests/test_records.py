@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ class TestRoundTrip:
     def test_rounding_moves_a_value_by_less_than_a_thousandth_of_its_error(self, fits, saved):
         away = np.subtract(records.load(saved).values, fits[0].values) / fits[0].stderr
         assert np.abs(away).max() < 1e-3
+
+    def test_no_digit_is_kept_that_the_error_drowns(self, fits, saved):
+        record = records.load(saved)
+        for value, error in zip(record.values, record.stderr, strict=True):
+            last_digit = Decimal(repr(value)).normalize().as_tuple().exponent
+            assert 10.0**last_digit >= 0.99e-4 * error
 
     def test_the_curve_is_the_fitted_one_on_the_data_s_own_axis(self, fits, saved, decay):
         difference = records.load(saved).curve(decay.t) - fits[0].curve()
