@@ -42,7 +42,7 @@ def _by_shape(table: Table) -> list[int]:
         raise ValueError(
             f"{table.file}: {count} columns of numbers, a trace has two or three{hint}; {remedy}"
         )
-    if names and _TIME.match(names[1]) and not _TIME.match(names[0]):
+    if count == 2 and names and _TIME.match(names[1]) and not _TIME.match(names[0]):
         raise ValueError(
             f"{table.file}: the header calls column 2 {names[1]!r}, not column 1; give columns=(1, 0)"
         )
