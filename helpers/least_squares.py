@@ -19,6 +19,7 @@ from scipy.optimize import nnls
 CONVERGED_OFFSET = 1e-5
 _WANTED_OFFSET = 1e-10
 _ROUNDING = 1e-13
+_EPS = np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +148,10 @@ def minimise(
             x, cost, triangle, raise_by = x + step, new_cost, new_triangle, 2.0
             if record:
                 path.append(x.copy())
-        elif gain <= 4 * np.finfo(float).eps * cost or damping > 1e25:
+        elif gain <= 1e3 * _EPS * cost and _is_closer(new_triangle, x + step, triangle, x, free):
+            # So near the minimum the cost is all rounding; what a step would still remove is not.
+            x, cost, triangle = x + step, new_cost, new_triangle
+        elif gain <= 4 * _EPS * cost or damping > 1e25:
             message = "no step leads downhill from here"
             break
         else:
@@ -173,6 +177,12 @@ def _step(triangle, x, free, damping) -> tuple[np.ndarray, float]:
     step[free] = nnls(matrix, target)[0] / size - x[free]
     change = slopes @ step[free]
     return step, -float(change @ rest) - 0.5 * float(change @ change)
+
+
+def _is_closer(new_triangle, new_x, triangle, x, free) -> bool:
+    if new_triangle is None:
+        return False
+    return _removable(new_triangle, new_x, free) < 0.5 * _removable(triangle, x, free)
 
 
 def _length(triangle) -> float:
