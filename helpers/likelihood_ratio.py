@@ -5,7 +5,9 @@ noise is estimated). Near a bound it does not: for one rate whose true value is 
 the 95 % threshold is 2.71 instead of 3.84; two correlated rates near 0 are neither. Here the distribution is
 simulated in the linearised problem with its bounds, at the tested point: the construction of Feldman and
 Cousins (1998), "Unified approach to the classical statistical analysis of small signals", Phys. Rev. D 57,
-3873, with the other parameters at their best values for that point.
+3873, with the other parameters at their best values for that point, or at zero where they may well be zero
+(an estimate near a bound is a poor stand-in for the truth: Andrews (2000), "Inconsistency of the bootstrap
+when a parameter is on the boundary of the parameter space", Econometrica 68, 399).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 _REACH = 5.0  # standard errors: a bound further away is not felt
+_AT_BOUND = 1.5  # standard errors: an untested parameter this close to zero is taken to be zero
 _MOST_BOUNDS = 6  # 2^6 patterns of bounds are still done in no time
 _LOG2_DRAWS = 11
 
@@ -86,33 +89,43 @@ def _chance_rises(triangle, x, free, held, variance, freedom) -> np.ndarray | No
     size = np.linalg.norm(slopes, axis=0)
     if not (size[free] > 0).all():
         return None  # a parameter without any effect has no distribution
-    near = _near_bounds(slopes, size, x, free)
-    if near is None or not near.any():
+    x = x * size  # from here on in units in which every column has length 1
+    slopes = slopes / np.where(size > 0, size, 1.0)
+    near = _near_bounds(slopes, x, free)
+    if not near.any():
         return None
+    x = np.where(near & ~held & (x < _AT_BOUND * _errors(slopes, free & ~held)), 0.0, x)
     # Parameters that feel no bound and are not tested fit away their part of the noise and drop out.
     kept = near | (held & free)
     order = np.concatenate([np.flatnonzero(free & ~kept), np.flatnonzero(kept)])
     count = int(kept.sum())
-    upper = np.linalg.qr(slopes[:, order] / size[order], mode="r")[-count:, -count:]
-    room = np.where(near, x * size, np.inf)[kept]
+    upper = np.linalg.qr(slopes[:, order], mode="r")[-count:, -count:]
+    room = np.where(near, x, np.inf)[kept]
     noise, noise_variance = _draws(count, freedom)
     rises = _bounded_cost(upper, noise, room, ~held[kept])
     rises -= _bounded_cost(upper, noise, room, np.ones(count, bool))
     return np.maximum(rises, 0.0) / noise_variance
 
 
-def _near_bounds(slopes, size, x, free) -> np.ndarray | None:
-    """Which free parameters lie within reach of zero; None where the data leave a direction open."""
-    near = np.zeros(len(x), bool)
-    upper = np.linalg.qr(slopes[:, free] / size[free], mode="r")
-    diagonal = np.abs(np.diag(upper))
-    if len(diagonal) < free.sum() or diagonal.min() < 1e-12 * diagonal.max():
-        return None
-    errors = np.linalg.norm(np.linalg.inv(upper), axis=1)
-    distance = x[free] * size[free] / errors
-    reach = min(_REACH, np.sort(distance)[min(_MOST_BOUNDS, len(distance)) - 1])
-    near[free] = distance <= reach
-    return near & free
+def _near_bounds(slopes, x, free) -> np.ndarray:
+    """Which free parameters lie within reach of zero; none where the data leave a direction open."""
+    errors = _errors(slopes, free)
+    if not np.isfinite(errors[free]).all():
+        return np.zeros(len(x), bool)
+    distance = np.where(free, x / errors, np.inf)
+    reach = min(_REACH, np.sort(distance)[min(_MOST_BOUNDS, len(x)) - 1])
+    return distance <= reach
+
+
+def _errors(slopes, which) -> np.ndarray:
+    """Return standard errors of the parameters in `which`, fitted together; infinite where left open."""
+    errors = np.full(slopes.shape[1], np.inf)
+    if which.any():
+        upper = np.linalg.qr(slopes[:, which], mode="r")
+        diagonal = np.abs(np.diag(upper))
+        if len(diagonal) == which.sum() and diagonal.min() > 1e-12 * diagonal.max():
+            errors[which] = np.linalg.norm(np.linalg.inv(upper), axis=1)
+    return errors
 
 
 def _bounded_cost(upper, noise, room, moving) -> np.ndarray:
