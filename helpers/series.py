@@ -22,9 +22,9 @@ from helpers.series_fit import SeriesFit
 from helpers.series_model import MODES, RATES, SeriesModel
 from helpers.traces import Trace
 
-_ROUNDS = 6  # of Poisson weights, each from the model that the round before has found
-_SETTLED = 1e-6  # relative change of every parameter at which the weights have settled
-_WANTED_OFFSET = 1e-8
+_ROUNDS = 8  # of Poisson weights, each from the model that the round before has found
+_SETTLED = 1e-4  # relative change of every parameter at which the weights have settled
+_ROUGH, _WANTED_OFFSET = 1e-2, 1e-8
 _OVER_AT_ONCE = 3.0  # e-folds before the second point
 _SEEN = 0.01  # of the largest signal: the guess does not look below it
 _BINS_PER_DECADE, _FEWEST_BINS = 20, 5
@@ -191,20 +191,18 @@ def _seen_densities(model):
 
 
 def _search(model, start, free, counted: bool, most: int) -> tuple[SeriesModel, Minimum]:
-    """Minimise; with Poisson weights again and again, from the counts that the last minimum expects."""
-    if counted:
-        model = model.counting(start)
-    minimum = minimise(model.problem(), start, free=free, max_evaluations=most, wanted_offset=_WANTED_OFFSET)
+    """Minimise; with Poisson weights first roughly, in rounds, each with the counts that the last expects."""
+    spent = 0
     for _ in range(_ROUNDS if counted else 0):
-        model = model.counting(minimum.x)
-        again = minimise(
-            model.problem(), minimum.x, free=free, max_evaluations=most, wanted_offset=_WANTED_OFFSET
-        )
-        moved = np.abs(again.x - minimum.x)
-        minimum = replace(again, evaluations=again.evaluations + minimum.evaluations)
-        if (moved <= _SETTLED * again.x).all():
+        model = model.counting(start)
+        rough = minimise(model.problem(), start, free=free, max_evaluations=most, wanted_offset=_ROUGH)
+        spent += rough.evaluations
+        settled = (np.abs(rough.x - start) <= _SETTLED * rough.x).all()
+        start = rough.x
+        if settled:
             break
-    return model, minimum
+    found = minimise(model.problem(), start, free=free, max_evaluations=most, wanted_offset=_WANTED_OFFSET)
+    return model, replace(found, evaluations=found.evaluations + spent)
 
 
 def _slowed(model, x, free) -> np.ndarray:

@@ -109,13 +109,17 @@ class SeriesModel:
 
     def blocks(self, x) -> list[Block]:
         """Each trace's triangle at x."""
-        rates, n0 = self.physical(x)
         x_scales = self.x_scales
-        return [self._block(j, rates, n0[j], x_scales) for j in range(len(self.traces))]
+        return [self._block(j, *state, x_scales) for j, state in enumerate(self._states(x, self.clocks))]
 
-    def _block(self, j: int, rates, n0: float, x_scales) -> Block:
+    def _states(self, x, clocks):
+        """Signals in units of their scales, and their derivatives."""
+        rates, n0 = self.physical(x)
+        pairs = zip(clocks, n0, strict=True)
+        return [clock.shape_with_jacobian(self.observable, value, rates) for clock, value in pairs]
+
+    def _block(self, j: int, shape, jacobian, x_scales) -> Block:
         weight = self.weights[j]
-        shape, jacobian = self.clocks[j].shape_with_jacobian(self.observable, n0, rates)
         rest = -self.traces[j].signal * weight
         columns = {"free": [], "shared": []}
         size = 1.0 if self.scale_mode == "free" else self.scale[j]
@@ -148,7 +152,10 @@ class SeriesModel:
 
     def linear(self, x) -> tuple[np.ndarray, np.ndarray]:
         """Scale and offset of each trace at x."""
-        own, shared = solve_linear(self.blocks(x))
+        return self._linear(self.blocks(x))
+
+    def _linear(self, blocks) -> tuple[np.ndarray, np.ndarray]:
+        own, shared = solve_linear(blocks)
         own = np.array(own)
         if self.scale_mode == "free":
             scale, own = own[:, 0], own[:, 1:]
@@ -165,17 +172,12 @@ class SeriesModel:
         own, shared = solve_linear(self.blocks(x))
         return np.concatenate([*own, shared])
 
-    def shapes(self, x, clocks: Sequence[Clock] | None = None) -> list[np.ndarray]:
-        """Signals in units of their scales, at the data's times or at those of other clocks."""
-        rates, n0 = self.physical(x)
-        clocks = self.clocks if clocks is None else clocks
-        pairs = zip(clocks, n0, strict=True)
-        return [clock.shape_with_jacobian(self.observable, value, rates)[0] for clock, value in pairs]
-
     def curves(self, x, clocks: Sequence[Clock] | None = None) -> list[np.ndarray]:
         """Signals of the model, at the data's times or at those of other clocks."""
-        scaled = zip(self.shapes(x, clocks), *self.linear(x), strict=True)
-        return [scale * shape + offset for shape, scale, offset in scaled]
+        states, x_scales = self._states(x, self.clocks), self.x_scales
+        linear = self._linear([self._block(j, *state, x_scales) for j, state in enumerate(states)])
+        shown = states if clocks is None else self._states(x, clocks)
+        return [scale * state[0] + offset for state, scale, offset in zip(shown, *linear, strict=True)]
 
     def covariance(self, x, active) -> np.ndarray:
         """(JᵀJ)⁻¹ over the active searched parameters and all linear ones; NaN rows for the others."""
