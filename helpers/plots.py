@@ -162,13 +162,13 @@ def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
     ax.errorbar(
         n, rate, yerr=error, fmt="o", markersize=4, color=COLOURS["black"], label=trace.name or "data"
     )
-    low, high = np.sqrt(n.min() * n.max()), rate[n.argmax()]
+    middle = np.argmin(np.abs(np.log(n) - np.log(n.min() * n.max()) / 2))
     reach = np.array([n.min(), n.max()])
     for order, colour in zip((1, 2, 3), CURVES, strict=False):
-        line = np.interp(np.log(low), np.log(n[::-1]), np.log(rate[::-1])) + order * np.log(reach / low)
+        line = rate[middle] * (reach / n[middle]) ** order
         look = _look(order - 1) | {"color": colour, "linewidth": 1.2, "zorder": 1}
-        ax.plot(reach, np.exp(line), **look, label=f"slope {order}")
-    ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * high))
+        ax.plot(reach, line, **look, label=f"slope {order}")
+    ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * rate.max()))
     ax.set_xlabel(axis_label("n", trace.signal_unit))
     ax.set_ylabel(axis_label("−dn/dt", rate_units(trace.t_unit, trace.signal_unit)[0]))
     ax.legend()

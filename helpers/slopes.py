@@ -12,9 +12,9 @@ def decay_rates(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return n, −dn/dt and its standard error from straight lines through runs of neighbouring points.
 
-    Each run has at least `least` points and 1/points_per_decade of a decade in time; the error comes from
-    the points' scatter about their line. The list ends before the first run whose slope is not above twice
-    its error: of the later ones only those that noise made steep would show on log axes.
+    Each run has at least `least` points and 1/points_per_decade of a decade in time. Where its slope is not
+    above twice its error, which comes from the points' scatter about the line, it is doubled; the list ends
+    where n would fall too far within a run for that, so that late runs which noise made steep do not appear.
 
     Raises
     ------
@@ -28,24 +28,34 @@ def decay_rates(
     >>> round(float(np.median(rate / n)), 2)
     3.0
     """
-    runs, start = [], 0
+    runs, start, t = [], 0, trace.elapsed
     while start + least <= len(trace):
-        wide = np.searchsorted(trace.elapsed, trace.elapsed[start] * 10 ** (1 / points_per_decade))
-        stop = max(start + least, int(wide))
-        runs.append(_line(trace.elapsed[start:stop], trace.signal[start:stop]))
+        wide = np.searchsorted(t, t[start] * 10 ** (1 / points_per_decade))
+        stop, line = _visible_line(t, trace.signal, start, max(start + least, int(wide)))
+        if line is None:
+            break
+        runs.append(line)
         start = stop
-    n, rate, error = np.array(runs).T if runs else np.empty((3, 0))
-    lost = np.flatnonzero((rate <= 2 * error) | (n <= 0))
-    last = lost[0] if lost.size else len(n)
-    if last < 2:
-        raise ValueError(
-            f"{trace.name or 'the trace'}: no decay stands out of the noise; give a longer part of it"
-        )
-    return n[:last], rate[:last], error[:last]
+    if len(runs) < 2:
+        label = trace.name or "the trace"
+        raise ValueError(f"{label}: no decay stands out of the noise; give a longer part of it")
+    return tuple(np.array(runs).T)
+
+
+def _visible_line(t: np.ndarray, n: np.ndarray, start: int, stop: int):
+    """Lengthen a run until its slope stands out of the noise; return its end, and its line or None."""
+    while True:
+        mean, rate, error = _line(t[start:stop], n[start:stop])
+        if rate > 2 * error and mean > 0:
+            return stop, (mean, rate, error)
+        fall = rate * (t[min(stop, len(t)) - 1] - t[start])
+        if stop >= len(t) or fall > mean:
+            return stop, None
+        stop = 2 * stop - start
 
 
 def _line(t: np.ndarray, n: np.ndarray) -> tuple[float, float, float]:
-    """Mean, downward slope and the slope's standard error of a straight line through a run of points."""
+    """Fit a straight line to a run: mean, downward slope and the slope's standard error."""
     away = t - t.mean()
     width = away @ away
     slope = away @ n / width

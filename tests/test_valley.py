@@ -1,0 +1,100 @@
+"""The shape of the cost: maps agree with the fit's cost, condition numbers with theory, descent descends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers import fitting, valley
+from helpers.kinetics import Rates
+from helpers.traces import Trace
+
+NOISE = np.random.default_rng(20190110).standard_normal(80)
+T = np.linspace(0, 6, 80)
+TRACE = Trace(T, 3 / (1 + 0.9 * T) + 0.02 * NOISE)
+WEIGHTED = replace(TRACE, sigma=np.linspace(0.01, 0.03, 80))
+GUESS = Rates(0, 0.1, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("trace", [TRACE, WEIGHTED], ids=["plain", "weighted"])
+@pytest.mark.parametrize("loss", ["linear", "cauchy"])
+def test_the_map_is_the_cost_that_the_fit_minimised(trace, loss):
+    fit = fitting.fit(trace, GUESS, loss=loss, f_scale=0.5)
+    first, second = np.linspace(0, 0.5, 3), np.linspace(0, 0.1, 4)
+    cost = valley.cost_over(fit, ("k2", "k3"), first, second)
+    assert cost.shape == (4, 3)
+    for (row, column), value in np.ndenumerate(cost):
+        x = np.array([*fit.values[:2], first[column], second[row], fit.n0]) / fit.problem.scales
+        assert value == pytest.approx(fit.problem.evaluate(x)[0], rel=1e-9)
+    here = valley.cost_over(fit, ("k2", "k3"), [fit.rates.k2], [fit.rates.k3])
+    assert here[0, 0] == pytest.approx(fit.cost, rel=1e-9)
+
+
+def test_a_path_runs_from_the_guess_to_the_fit():
+    fit = fitting.fit(TRACE, GUESS, record_path=True)
+    path = valley.path_of(fit)
+    np.testing.assert_allclose(path[0, :4], [*GUESS])
+    np.testing.assert_allclose(path[-1], fit.values)
+
+
+def test_a_fit_without_a_path_says_how_to_keep_it():
+    with pytest.raises(ValueError, match="record_path=True"):
+        valley.path_of(fitting.fit(TRACE, GUESS))
+
+
+def test_one_parameter_is_a_round_valley():
+    fit = fitting.fit(TRACE, GUESS, fixed=["G", "k1", "k3", "n0"])
+    assert valley.condition(fit) == pytest.approx(1.0)
+
+
+def test_only_units_of_equal_sensitivity_do_not_depend_on_the_data_s_units():
+    fast = Trace(TRACE.t * 1000, TRACE.signal / 50)  # ps for ns, and another density
+    here, there = (fitting.fit(trace) for trace in (TRACE, fast))
+    equal = [valley.condition(fit, 1 / valley.sensitivities(fit)) for fit in (here, there)]
+    assert equal[0] == pytest.approx(equal[1], rel=1e-3)
+    assert valley.condition(there) > 10 * valley.condition(here)
+
+
+def test_the_condition_number_is_that_of_differences_of_the_curve():
+    fit = fitting.fit(TRACE, fixed=["G", "k3", "n0"])
+    columns = []
+    for name in ("k1", "k2"):
+        ends = [replace(fit.rates, **{name: getattr(fit.rates, name) + step}) for step in (1e-5, -1e-5)]
+        up, down = (replace(fit, rates=end).curve() for end in ends)
+        columns.append((up - down) / 2e-5)
+    wanted = np.linalg.cond(np.column_stack(columns)) ** 2
+    assert fit.status.k1 == fit.status.k2 == "free"
+    assert valley.condition(fit) == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["units of the data", "natural", "equal sensitivity"])
+def test_descent_never_goes_up_and_never_below_zero(name):
+    fit = fitting.fit(TRACE, GUESS)
+    units = {"natural": fit.problem.scales, "equal sensitivity": 1 / valley.sensitivities(fit)}.get(name, 1.0)
+    way = valley.descend(fit.problem, [*GUESS, 3.0], units=units, steps=40)
+    cost = [fit.problem.evaluate(point / fit.problem.scales)[0] for point in way]
+    assert way.shape == (41, 5)
+    assert (way >= 0).all()
+    assert (np.diff(cost) <= 0).all()
+    assert cost[-1] < cost[0]
+
+
+def test_descent_starts_along_the_steepest_slope():
+    fit = fitting.fit(TRACE, GUESS)
+    start = np.array([0.5, 0.5, 0.5, 0.5, 3.0])
+    step = np.diff(valley.descend(fit.problem, start, steps=1), axis=0)[0]
+    slope = [
+        fit.problem.evaluate((start + away) / fit.problem.scales)[0]
+        - fit.problem.evaluate((start - away) / fit.problem.scales)[0]
+        for away in 1e-5 * np.eye(5)
+    ]
+    along = -step @ slope / (np.linalg.norm(step) * np.linalg.norm(slope))
+    assert along == pytest.approx(1.0, abs=1e-6)
+
+
+def test_descent_at_the_minimum_stays_there():
+    fit = fitting.fit(TRACE, GUESS)
+    way = valley.descend(fit.problem, np.array(fit.values), units=fit.problem.scales, steps=5)
+    np.testing.assert_allclose(way[-1], fit.values, rtol=1e-3, atol=1e-6)
