@@ -65,16 +65,21 @@ class Observable:
             raise ValueError(f"observable = {self.kind!r}: choose one of {', '.join(OBSERVABLES)}")
         if not (np.isfinite(self.p0) and self.p0 >= 0):
             raise ValueError(f"p0 = {self.p0:g}: the doping must be finite and not negative")
-        if self.p0 > 0 and self.kind != "photoluminescence":
+        if self.p0 > 0 and not self.is_quadratic:
             raise ValueError(f"p0 = {self.p0:g}: doping changes photoluminescence only, not {self.kind}")
+
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether it takes two carriers to make the signal."""
+        return self.kind == "photoluminescence"
 
     def signal(self, n) -> np.ndarray:
         """Signal f(n) in units of the scale."""
-        return n * (n + self.p0) if self.kind == "photoluminescence" else np.asarray(n, float)
+        return n * (n + self.p0) if self.is_quadratic else np.asarray(n, float)
 
     def slope(self, n) -> np.ndarray:
         """Return the derivative df/dn."""
-        return 2 * n + self.p0 if self.kind == "photoluminescence" else np.ones_like(n)
+        return 2 * n + self.p0 if self.is_quadratic else np.ones_like(n)
 
     def density(self, signal) -> np.ndarray:
         """Density whose signal is f(n) = signal; noise below zero gives 0 for photoluminescence.
@@ -85,7 +90,7 @@ class Observable:
         [1.0, 3.0]
         """
         signal = np.asarray(signal, float)
-        if self.kind != "photoluminescence":
+        if not self.is_quadratic:
             return signal
         signal = np.maximum(signal, 0.0)
         # (√(p0² + 4·signal) − p0)/2, without its cancellation at small signals

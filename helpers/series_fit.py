@@ -190,29 +190,30 @@ class SeriesFit:
     def table(self) -> pd.DataFrame:
         """One row for each parameter: value, stderr, error in percent, unit, the same in cgs, status.
 
-        Scales and offsets are in units of signal, and have none in cgs; so has nothing whose unit is unknown.
+        Scales and offsets have no cgs values; nor has anything where a unit is unknown.
         """
-        units = dict(zip(RATES, rate_units(self.t_unit, self.density_unit), strict=True))
-        cgs_units = dict(zip(RATES, ("cm^-3/s", "1/s", "cm^3/s", "cm^6/s"), strict=True))
-        to_cgs = dict.fromkeys(RATES, np.nan)
-        density = np.nan
-        if self._has_units:
-            to_cgs = dict(zip(RATES, rates_in_cgs((1, 1, 1, 1), self.t_unit, self.density_unit), strict=True))
-            density = density_in_cm3(self.density_unit)
-        rows = []
-        for name, value, error, status in zip(self.names, self.values, self.stderr, self.status, strict=True):
-            is_density = name.startswith("n0")
-            factor = density if is_density else to_cgs.get(name, np.nan)
-            rows.append(
-                {
-                    "value": value,
-                    "stderr": error,
-                    "error %": 100 * error / abs(value) if value else np.nan,
-                    "unit": self.density_unit if is_density else units.get(name, ""),
-                    "in cgs": value * factor,
-                    "stderr in cgs": error * factor,
-                    "cgs unit": "cm^-3" if is_density else cgs_units.get(name, ""),
-                    "status": status,
-                }
-            )
-        return pd.DataFrame(rows, index=pd.Index(self.names, name="parameter"))
+        unit, cgs, factor = self._units()
+        rows = pd.DataFrame({"value": self.values, "stderr": self.stderr})
+        rows["error %"] = 100 * rows["stderr"] / rows["value"].abs()
+        rows["unit"] = [unit[_kind(name)] for name in self.names]
+        factors = np.array([factor.get(_kind(name), np.nan) for name in self.names])
+        rows["in cgs"], rows["stderr in cgs"] = rows["value"] * factors, rows["stderr"] * factors
+        rows["cgs unit"] = [cgs.get(_kind(name), "–") for name in self.names]
+        rows["status"] = self.status
+        return rows.set_index(pd.Index(self.names, name="parameter"))
+
+    def _units(self) -> tuple[dict, dict, dict]:
+        """Units, cgs units and the factors between them, by the kind of parameter."""
+        unit = dict(zip(RATES, rate_units(self.t_unit, self.density_unit), strict=True))
+        signal = self.traces[0].signal_unit or "signal"
+        of_law = f"({self.density_unit})^2" if self.model.observable.is_quadratic else self.density_unit
+        unit |= {"n0": self.density_unit, "scale": f"{signal}/{of_law}", "offset": signal}
+        cgs = dict(zip((*RATES, "n0"), ("cm^-3/s", "1/s", "cm^3/s", "cm^6/s", "cm^-3"), strict=True))
+        if not self._has_units:
+            return unit, {}, {}
+        factor = dict(zip(RATES, rates_in_cgs((1, 1, 1, 1), self.t_unit, self.density_unit), strict=True))
+        return unit, cgs, factor | {"n0": density_in_cm3(self.density_unit)}
+
+
+def _kind(name: str) -> str:
+    return name.split("_")[0]
