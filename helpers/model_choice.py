@@ -15,7 +15,7 @@ from helpers.profile_path import fewest_spare_points, freedom, spare_points, var
 from helpers.traces import Trace
 
 TERMS = ("G", "k1", "k2", "k3")
-_TOLD_APART = 2.0  # BIC: a posterior odds ratio of e, "not worth more than a bare mention"
+_TOLD_APART = 2.0  # BIC: odds of e to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,9 @@ class Ladder:
     fits : dict of str to Fit
         By the model's name, such as "k1 + k2".
     best : str
-        The model with the smallest BIC.
+        The model with the fewest terms among those within 2 of the smallest BIC.
     rivals : tuple of str
-        Other models that the data cannot tell from it.
+        The others of these: the data cannot tell them from the best.
     verdict : str
         The same in a sentence.
     """
@@ -70,9 +70,10 @@ def compare_terms(
     Notes
     -----
     With sigma χ² = Σ(r/σ)²; without it N·ln(Σr²/N) stands in its place, and the noise's variance counts among
-    the k parameters. AICc = χ² + 2k + 2k(k + 1)/(N − k − 1). The smallest BIC chooses: AICc keeps a
-    superfluous rate in one of twelve cases however long the trace, BIC ever more rarely (Schwarz 1978,
-    "Estimating the dimension of a model"). Models within 2 of the smallest BIC are not told apart.
+    the k parameters. AICc = χ² + 2k + 2k(k + 1)/(N − k − 1). BIC chooses, because AICc keeps a superfluous
+    rate in one of twelve cases however long the trace, BIC ever more rarely (Schwarz 1978, "Estimating the
+    dimension of a model"). Models within 2 of the smallest BIC are not told apart ("not worth more than a
+    bare mention": Kass & Raftery 1995, "Bayes factors"); of these the one with the fewest terms is best.
     p: probability that chance alone brings the fullest model's gain over this model, with rates that
     cannot be negative (see `likelihood_ratio`).
 
@@ -171,15 +172,18 @@ def _p_value(model: Fit, fullest: Fit) -> float:
 
 
 def _choice(table: pd.DataFrame, points: int) -> tuple[str, tuple[str, ...], str]:
-    best, above = str(table.index[0]), table["ΔBIC"]
+    """Name the model to use, those that cannot be told from it, and both in a sentence."""
+    above = table["ΔBIC"]
     if not np.isfinite(above.iloc[0]):
-        return best, tuple(table.index[1:]), f"{points} points are too few to choose between models"
-    rivals = tuple(str(name) for name in table.index[1:] if above[name] < _TOLD_APART)
+        words = f"{points} points are too few to choose between models"
+        return str(table.index[0]), tuple(table.index[1:]), words
+    together = table[above < _TOLD_APART]
+    best = together["parameters"].idxmin()  # the first of the fewest, hence the smallest BIC among them
+    rivals = tuple(name for name in together.index if name != best)
     if rivals:
-        others = " and ".join(f"{name} ({above[name]:.1f} above)" for name in rivals)
-        return best, rivals, f"{best} has the smallest BIC, but the data cannot tell it from {others}"
+        others = " and ".join(f"{name} ({above[name] - above[best]:+.1f})" for name in rivals)
+        return best, rivals, f"{best} is enough, but by their BIC the data cannot tell it from {others}"
     if len(table) == 1:
         return best, rivals, f"{best} was the only model to choose from"
-    runner_up = table.index[1]
-    words = f"the data ask for {best}: the next, {runner_up}, has a BIC {above[runner_up]:.1f} higher"
+    words = f"the data ask for {best}: the next, {table.index[1]}, has a BIC {above.iloc[1]:.1f} higher"
     return best, rivals, words
