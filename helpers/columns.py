@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,6 +77,24 @@ def _by_wish(table: Table, columns: Sequence[int | str]) -> list[int]:
     return [known[column] for column in columns]
 
 
+def merge_repeated(table: Table, chosen: Sequence[int]) -> Table:
+    """Return the table with neighbouring rows of the same time as one: mean signal, and sigma of that mean.
+
+    For instruments that write their times with too few digits. A merged time may be off by half of its
+    last digit.
+    """
+    _refuse_bad_sigma(table, chosen)
+    t = table.values[:, chosen[0]]
+    first = np.flatnonzero(np.append(True, np.diff(t) != 0))
+    count = np.diff(np.append(first, len(t)))
+    values = np.add.reduceat(table.values, first, axis=0) / count[:, None]
+    values[:, chosen[0]] = t[first]
+    if len(chosen) == 3:
+        sigma = table.values[:, chosen[2]]
+        values[:, chosen[2]] = np.sqrt(np.add.reduceat(sigma**2, first)) / count
+    return replace(table, values=values, rows=table.rows[first])
+
+
 def refuse_bad_numbers(table: Table, chosen: Sequence[int]) -> None:
     """Refuse, by row, times that do not increase or lost their digits, and sigmas that are not positive.
 
@@ -84,7 +103,7 @@ def refuse_bad_numbers(table: Table, chosen: Sequence[int]) -> None:
     ValueError
         Also if the largest signal is so small that its powers vanish.
     """
-    t, signal, *sigma = table.values[:, chosen].T
+    t, signal = table.values[:, chosen[:2]].T
     steps = np.diff(t)
     if (steps <= 0).any():
         late = 1 + int(np.flatnonzero(steps <= 0)[0])
@@ -92,7 +111,8 @@ def refuse_bad_numbers(table: Table, chosen: Sequence[int]) -> None:
         raise ValueError(
             f"{table.file}, row {table.rows[late]}: the time {now!r} "
             + ("is repeated" if now == before else f"follows {before!r}")
-            + "; times must be in the first column and increase, sort the rows and merge repeated times"
+            + "; times must be in the first column and increase: sort the rows, and merge those of one"
+            " time or read them with repeated='mean'"
         )
     if (np.spacing(np.abs(t[1:])) > 1e-3 * steps).any():
         raise ValueError(
@@ -101,12 +121,18 @@ def refuse_bad_numbers(table: Table, chosen: Sequence[int]) -> None:
         )
     if 0 < np.abs(signal).max() < _SMALLEST_PEAK:
         raise ValueError(f"{table.file}: the signal is too small, n^3 would vanish; rescale the column")
-    if sigma and not (sigma[0] > 0).all():
-        bad = int(np.flatnonzero(sigma[0] <= 0)[0])
-        raise ValueError(
-            f"{table.file}, row {table.rows[bad]}: sigma = {sigma[0][bad]:g} is no standard error, which must"
-            " be positive; correct it, or leave the column aside with columns=(0, 1)"
-        )
+    _refuse_bad_sigma(table, chosen)
+
+
+def _refuse_bad_sigma(table: Table, chosen: Sequence[int]) -> None:
+    sigma = table.values[:, chosen[2:]]
+    if (sigma > 0).all():
+        return
+    bad = int(np.flatnonzero(sigma[:, 0] <= 0)[0])
+    raise ValueError(
+        f"{table.file}, row {table.rows[bad]}: sigma = {sigma[bad, 0]:g} is no standard error, which must"
+        " be positive; correct it, or leave the column aside with columns=(0, 1)"
+    )
 
 
 def unit(table: Table, column: int) -> str:

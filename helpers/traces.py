@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .columns import choose, refuse_bad_numbers, time_unit, unit
+from .columns import choose, merge_repeated, refuse_bad_numbers, time_unit, unit
 from .reading import read_table
 
 _SATURATED = 3  # so many equal largest values in a row are no chance
@@ -226,6 +226,7 @@ def load_trace(
     signal_unit: str | None = None,
     columns: Sequence[int | str] | None = None,
     decimal: str | None = None,
+    repeated: str = "refuse",
 ) -> Trace:
     """Read a decay from a text file: time, signal and, where there is one, the signal's standard error.
 
@@ -244,6 +245,9 @@ def load_trace(
         positive and below half the signal at the peak. Any other column is refused.
     decimal : "." or ",", optional
         The decimal mark, where the file leaves it open (is 1,234 a thousand or a little more than one?).
+    repeated : {"refuse", "mean"}
+        What to do with rows of the same time, as instruments write that round their times: refuse the
+        file, or take the mean of their signals.
 
     Raises
     ------
@@ -261,6 +265,10 @@ def load_trace(
     path = Path(path)
     table = read_table(path, decimal=decimal)
     chosen = choose(table, columns)
+    if repeated not in ("refuse", "mean"):
+        raise ValueError(f"repeated = {repeated!r}: choose 'refuse' or 'mean'")
+    if repeated == "mean":
+        table = merge_repeated(table, chosen)
     refuse_bad_numbers(table, chosen)
     if name is None:
         name = Path(path.name.removesuffix(".gz")).stem

@@ -620,3 +620,24 @@ def test_real_decays_load(file, points, peak, unit):
 @pytest.mark.skipif(not (SHARED / "decays").exists(), reason="the shared decays are not beside the checkout")
 def test_a_real_decay_with_rounded_times_is_refused():
     assert_refused(SHARED / "decays" / "F700_N0_raw.csv", "time -56.2 is repeated", 3)
+    merged = load_trace(SHARED / "decays" / "F700_N0_raw.csv", repeated="mean")
+    assert len(merged) == 1928  # of 6415 rows: the times are written with three digits
+
+
+def test_rows_of_one_time_become_their_mean_on_request(tmp_path):
+    lines = "t,n,sigma\n0,8,0.4\n1,5,0.3\n1,3,0.5\n2,2,0.1\n2,2,0.1\n2,2,0.1\n3,1,0.1\n"
+    path = write(tmp_path, lines)
+    assert_refused(path, "repeated='mean'", 4)
+    merged = load_trace(path, repeated="mean")
+    assert merged.t.tolist() == [0, 1, 2, 3]
+    assert merged.signal.tolist() == [8, 4, 2, 1]
+    np.testing.assert_allclose(merged.sigma, [0.4, np.hypot(0.3, 0.5) / 2, 0.1 / np.sqrt(3), 0.1])
+    with pytest.raises(ValueError, match="choose 'refuse' or 'mean'"):
+        load_trace(path, repeated="median")
+    with pytest.raises(ValueError, match=r"row 4: sigma = -0\.5"):
+        load_trace(write(tmp_path, lines.replace("3,0.5", "3,-0.5")), repeated="mean")
+
+
+def test_mean_does_not_hide_times_that_go_back(tmp_path):
+    with pytest.raises(ValueError, match=r"row 4: the time 1\.0 follows 2\.0"):
+        load_trace(write(tmp_path, "0,8\n0,8\n2,5\n1,3\n3,1\n"), repeated="mean")
