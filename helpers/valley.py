@@ -74,6 +74,8 @@ def descend(
     way = [np.array(start, float)]
     cost, triangle = problem.evaluate(way[0] / problem.scales)
     for _ in range(steps):
+        if triangle is None:
+            break  # no model at the start, so no slope either
         jacobian = triangle[:, :-1] / problem.scales * units
         gradient = jacobian.T @ triangle[:, -1]
         if not gradient.any():
