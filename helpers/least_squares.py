@@ -19,6 +19,7 @@ from scipy.optimize import nnls
 CONVERGED_OFFSET = 1e-5
 _WANTED_OFFSET = 1e-10
 _ROUNDING = 1e-13
+_LEAST_FELT = 1e-150  # length of a Jacobian column; its square is still a number
 _EPS = np.finfo(float).eps
 
 
@@ -168,7 +169,8 @@ def _step(triangle, x, free, damping) -> tuple[np.ndarray, float]:
     # The upper rows of the triangle see the linear model; the last one is the part no step can change.
     slopes, rest = triangle[:, kept], triangle[:, -1]
     size = np.linalg.norm(slopes, axis=0)
-    size = np.where(size > 0, size, 1.0)
+    # A parameter that no residual feels stays where it is.
+    slopes, size = np.where(size > _LEAST_FELT, slopes, 0.0), np.where(size > _LEAST_FELT, size, 1.0)
     weight = math.sqrt(damping) * size
     # In units of each column's length the system is well scaled, whatever the parameters mean.
     matrix = np.vstack([slopes, np.diag(weight)]) / size
@@ -216,7 +218,7 @@ def covariance(triangle: np.ndarray, active, *, scales=1.0, variance: float = 1.
     slopes = triangle[:, :-1][:, active]
     size = np.linalg.norm(slopes, axis=0)
     block = np.full((active.sum(), active.sum()), np.inf)
-    if (size > 0).all() and np.isfinite(variance):
+    if (size > _LEAST_FELT).all() and np.isfinite(variance):
         upper = np.linalg.qr(slopes / size, mode="r")
         diagonal = np.abs(np.diag(upper))
         if diagonal.min() > _ROUNDING * diagonal.max():

@@ -172,6 +172,17 @@ def test_constant_and_zero_signals_do_not_crash():
         assert np.isfinite([*result.rates, result.n0, result.cost]).all()
 
 
+@settings(max_examples=150)
+@given(
+    st.lists(st.floats(-1e8, 1e8), min_size=2, max_size=8),
+    st.tuples(*[st.one_of(st.just(0.0), st.floats(-20, 20).map(lambda power: 10**power))] * 4),
+    st.floats(1e-9, 1e9),
+)
+def test_no_data_and_no_guess_make_a_fit_raise_or_warn(signal, guess, step):
+    result = fit(Trace(step * np.arange(len(signal)), signal), guess)
+    assert np.isfinite([*result.rates, result.n0, result.cost]).all()
+
+
 def test_residuals_keep_their_sign_and_time_counts_from_the_first_point():
     trace = simulated()
     late = Trace(trace.t + 37.0, trace.signal)
