@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from helpers.fitting import PARAMETERS, Fit, single_problem
 from helpers.kinetics import Rates
 from helpers.least_squares import covariance
 from helpers.profile_path import fewest_spare_points, spare_points
-from helpers.profiles import Profile, profile
+from helpers.profiles import Curve, Profile, profile
 from helpers.units import rate_units
 
 _DOUBT = 1e-3  # p value below which residuals are called structured, or sigma wrong
@@ -58,6 +59,12 @@ def misfit(fit: Fit) -> Misfit:
     True
     """
     residuals = fit.residuals / (1.0 if fit.trace.sigma is None else fit.trace.sigma)
+    freedom = fit.problem.size - sum(state == "free" for state in fit.status)
+    return structure(residuals, None if fit.trace.sigma is None else freedom)
+
+
+def structure(residuals: np.ndarray, freedom: float | None = None) -> Misfit:
+    """Test of `misfit` for residuals in their order, in units of sigma where `freedom` says it is known."""
     lengths = [1]
     while 2 * lengths[-1] * _FEWEST_BLOCKS <= len(residuals):
         lengths.append(2 * lengths[-1])
@@ -67,9 +74,8 @@ def misfit(fit: Fit) -> Misfit:
     p, correlation, block = min(found)
     p = min(p * len(found), 1.0)
     p_size = 1.0
-    freedom = fit.problem.size - sum(state == "free" for state in fit.status)
-    if fit.trace.sigma is not None and freedom > 0:
-        squares = 2 * fit.cost
+    if freedom is not None and freedom > 0:
+        squares = float(residuals @ residuals)
         p_size = min(2 * min(stats.chi2.cdf(squares, freedom), stats.chi2.sf(squares, freedom)), 1.0)
     return Misfit(bool(p < _DOUBT), float(p), block, float(correlation), float(p_size))
 
@@ -111,9 +117,9 @@ def advise(fit: Fit, curves: Profile | None = None) -> list[str]:
         )
         return words
     words += _about_residuals(fit)
-    words += [_about_parameter(fit, curves, name) for name in curves if name != "n0"]
+    words += [about_parameter(curves[name], _unit(fit, name)) for name in curves if name != "n0"]
     words += [_about_excitation(fit, curves, name) for name in curves if _is_open(curves, name)]
-    return words + _about_trade_offs(fit) + _about_crossovers(fit) + _about_shares(fit)
+    return words + about_trade_offs(PARAMETERS, fit.correlation) + _about_crossovers(fit) + _about_shares(fit)
 
 
 def _is_open(curves, name) -> bool:
@@ -140,9 +146,9 @@ def _about_residuals(fit: Fit) -> list[str]:
     return words
 
 
-def _about_parameter(fit: Fit, curves: Profile, name: str) -> str:
-    curve, unit = curves[name], _unit(fit, name)
-    low, high = curve.interval95
+def about_parameter(curve: Curve, unit: str) -> str:
+    """Say what a profile tells of its parameter."""
+    name, (low, high) = curve.name, curve.interval95
     at_bound = " (the best value is its bound 0)" if curve.value == 0 else ""
     if curve.verdict == "determined":
         return f"{name} = {curve.value:.4g} {unit}, 95 % interval {low:.4g} to {high:.4g}."
@@ -187,13 +193,14 @@ def _expected_error(fit: Fit, index: int, value: float, factor: float) -> float:
     return float(np.sqrt(covariance(triangle, active)[index, index]) * problem.scales[index])
 
 
-def _about_trade_offs(fit: Fit) -> list[str]:
-    correlation, words = fit.correlation, []
-    for first in range(5):
+def about_trade_offs(names: Sequence[str], correlation: np.ndarray) -> list[str]:
+    """Name the pairs of parameters that the data can hardly tell apart."""
+    words = []
+    for first in range(len(names)):
         for second in range(first):
             value = correlation[first, second]
             if abs(value) > _TRADE_OFF:
-                pair = f"{PARAMETERS[second]} and {PARAMETERS[first]}"
+                pair = f"{names[second]} and {names[first]}"
                 words.append(f"{pair} trade off against each other (correlation {value:+.3f}).")
     return words
 

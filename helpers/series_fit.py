@@ -138,6 +138,13 @@ class SeriesFit:
         return np.sqrt(np.diag(self.covariance))
 
     @property
+    def correlation(self) -> np.ndarray:
+        """Correlation matrix of `names`; NaN where there is no error."""
+        sizes = self.stderr
+        with np.errstate(invalid="ignore"):  # infinite over infinite where a direction is open
+            return self.covariance / np.outer(sizes, sizes)
+
+    @property
     def rmse(self) -> float:
         """Root mean square of data − model over all traces."""
         return float(np.sqrt(np.mean(np.concatenate(self.residuals()) ** 2)))

@@ -39,7 +39,17 @@ ORDER = (
     *("integration", "equations", "guesses", "excitation", "observables", "separable"),
     *("series_model", "series_fit", "series", "fitting"),
     *("likelihood_ratio", "profile_path", "profiles", "model_choice", "advice"),
-    *("uncertainty", "valley", "old_records", "records", "plots", "plots_physics", "panel_view", "panel"),
+    *(
+        "series_advice",
+        "uncertainty",
+        "valley",
+        "old_records",
+        "records",
+        "plots",
+        "plots_physics",
+        "panel_view",
+        "panel",
+    ),
     *("remainder", "digits"),
 )
 APART = {"remainder", "digits"}  # the Keras studies stand beside the house: no other room imports them

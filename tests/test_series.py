@@ -14,6 +14,7 @@ from helpers.kinetics import Rates
 from helpers.least_squares import covariance
 from helpers.observables import Observable, clock
 from helpers.series import suggest
+from helpers.series_advice import advise_series
 from helpers.series_model import MODES
 from helpers.traces import Trace
 
@@ -383,3 +384,31 @@ def test_a_measured_series_is_described():
     found = fit_series(traces, observable="photoluminescence", n0=n0, offset="free")
     assert found.converged
     assert max(np.std(each) for each in found.residuals()) < 0.03
+
+
+class TestAdvice:
+    def advice(self, rates_of_last):
+        n0, t = [1e16, 1e17, 1e18], np.linspace(0, 300e-9, 300)
+        traces = series(MAPBI3, n0, t, kind="photoluminescence")
+        traces[2:] = series(rates_of_last, n0[2:], t, kind="photoluminescence", seed=9)
+        named = [
+            Trace(x.t, x.signal, name=f"trace {n:g}", t_unit="s") for x, n in zip(traces, n0, strict=True)
+        ]
+        return advise_series(fit_series(named, observable="photoluminescence", n0=n0))
+
+    def test_a_sound_series_is_called_so(self):
+        words = self.advice(MAPBI3)
+        assert sum("look like noise" in each for each in words) == 3
+        assert sum("95 % interval" in each and "In cgs" in each for each in words) == 3
+
+    def test_a_trace_with_rates_of_its_own_is_named_first(self):
+        words = self.advice(Rates(0, 4e7, 0.6e-10, 1.6e-28))
+        assert "structured" in words[0]
+        assert "does not describe" in words[0]
+
+    def test_left_over_carriers_are_told(self):
+        t, period = np.linspace(0, 250e-9, 200, endpoint=False), 250e-9
+        rates = Rates(0, 1e6, 1e-10, 0)
+        traces = series(rates, [1e15, 1e16], t, period=period)
+        words = advise_series(fit_series(traces, repetition_period=period, fixed=("G", "k3")))
+        assert any("72 % of the carriers" in each for each in words)
