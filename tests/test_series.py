@@ -389,8 +389,8 @@ def test_a_measured_series_is_described():
 class TestAdvice:
     def advice(self, rates_of_last):
         n0, t = [1e16, 1e17, 1e18], np.linspace(0, 300e-9, 300)
-        traces = series(MAPBI3, n0, t, kind="photoluminescence")
-        traces[2:] = series(rates_of_last, n0[2:], t, kind="photoluminescence", seed=9)
+        traces = series(MAPBI3, n0, t, kind="photoluminescence", noise=0.002)
+        traces[2:] = series(rates_of_last, n0[2:], t, kind="photoluminescence", noise=0.002, seed=9)
         named = [
             Trace(x.t, x.signal, name=f"trace {n:g}", t_unit="s") for x, n in zip(traces, n0, strict=True)
         ]
