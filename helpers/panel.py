@@ -1,0 +1,301 @@
+"""The slider panel: move G, k1, k2, k3 and n0 by hand over a decay, and fit from where they stand.
+
+Core widgets and one picture: no output areas, no global figures, nothing for a notebook to store.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+
+from helpers import fitting, guesses, kinetics
+from helpers.fitting import PARAMETERS
+from helpers.kinetics import Rates
+from helpers.panel_view import HEIGHT, PROCESSES, SCALES, WIDTH, DecayView, share_bar
+from helpers.sliders import ParameterControl, slider_stops
+from helpers.traces import Trace
+
+
+class GuessPanel(widgets.Box):
+    """Sliders for G, k1, k2, k3 and n0 over a decay, with the curve, its residuals and RMSE drawn live.
+
+    Parameters
+    ----------
+    trace : Trace
+        Data from the moment the law holds: usually `load_trace(path).from_peak()`.
+    guess : Rates or four numbers, optional
+        Where the sliders begin; by default `guesses.suggest(trace)`.
+    n0 : float, optional
+        Where n0 begins; by default the first point of the data.
+    path : path, optional
+        File of the kept guesses; by default results/guesses.json.
+
+    Attributes
+    ----------
+    rates, n0 : Rates, float
+        What the curve is drawn with; terms that are off are 0.
+    model, residuals, rmse : ndarray, ndarray, float
+        The law at the data's times, data − model, and the root mean square of that.
+    kept : list of Rates
+        The guesses in the file.
+    controls, buttons : dict
+        The widgets, by parameter and by name ("suggest", "fit", "keep", "reset").
+    fit : Fit or None
+        The last one made here.
+
+    Examples
+    --------
+    >>> panel = GuessPanel(Trace([0, 1, 2], [4, 2, 1]), (0, 0.5, 0, 0), path="no guesses yet.json")
+    >>> panel.set((0, np.log(2), 0, 0))
+    >>> round(panel.rmse, 12), panel
+    (0.0, GuessPanel(G, k1, k2, k3, n0))
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        guess: Rates | Sequence[float] | None = None,
+        *,
+        n0: float | None = None,
+        path: str | Path | None = None,
+    ) -> None:
+        self.trace = trace
+        self.path = guesses.FILE if path is None else Path(path)
+        self.kept: list[Rates] = []
+        self.fit: fitting.Fit | None = None
+        self.view = DecayView(trace)
+        self._held = False
+        self._make_widgets()
+        super().__init__(
+            [self._left(), widgets.VBox([self.scale, self.picture])],
+            layout={"flex_flow": "row wrap", "align_items": "flex-start"},
+        )
+        self.add_class("guess-panel")
+        self._start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
+        self._start = _first_guess(trace) if guess is None else Rates(*guess)
+        kinetics.solve(trace.elapsed, self._start_n0, self._start)  # refuses what has no curve
+        self._connect()
+        self._read_kept()
+        self.set(self._start, self._start_n0)
+
+    def __repr__(self) -> str:
+        return "GuessPanel(G, k1, k2, k3, n0)"
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        # Where no kernel runs (a code-hosting site, exported HTML) the panel is shown as this picture.
+        picture = base64.b64encode(self.still()).decode("ascii")
+        return super()._repr_mimebundle_(**kwargs) | {"image/png": picture}
+
+    @property
+    def rates(self) -> Rates:
+        """G, k1, k2, k3 as the curve is drawn with them."""
+        return Rates(*(self.controls[name].effective for name in PARAMETERS[:4]))
+
+    @property
+    def n0(self) -> float:
+        """The density at the first time as the curve is drawn with it."""
+        return self.controls["n0"].effective
+
+    def set(self, rates: Rates | Sequence[float], n0: float | None = None) -> None:
+        """Set all sliders with one redraw; switches on the terms that are not zero."""
+        values = dict(zip(PARAMETERS, Rates(*rates), strict=False)) | ({} if n0 is None else {"n0": n0})
+        with self._one_redraw():
+            for name, value in values.items():
+                self.controls[name].take(value)
+
+    def still(self) -> bytes:
+        """PNG of the panel as it stands, sliders and numbers included."""
+        sliders = [
+            (name, each.on.value, each.stop / each.slider.max, f"{each.value:.6g}")
+            for name, each in self.controls.items()
+        ]
+        return self.view.still(sliders, [self._rmse_text(), self._shares_text()])
+
+    def _make_widgets(self) -> None:
+        self.controls = {
+            name: ParameterControl(name, stops, self.say) for name, stops in slider_stops(self.trace).items()
+        }
+        texts = {"suggest": "Suggest", "fit": "Fit from here", "keep": "Keep this guess", "reset": "Reset"}
+        self.buttons = {
+            name: widgets.Button(description=text, layout={"width": "96px", "margin": "2px"})
+            for name, text in texts.items()
+        }
+        for name, button in self.buttons.items():
+            button.add_class(f"btn-{name}")
+        self.scale = widgets.ToggleButtons(options=SCALES, style={"button_width": "90px"})
+        self.menu = widgets.Dropdown(layout={"width": "392px"})
+        self.picture = widgets.Image(
+            format="png", width=WIDTH, height=HEIGHT, layout={"flex": "0 0 auto", "max_width": "none"}
+        )
+        self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
+        self.message.layout = {"height": "62px", "overflow": "auto"}
+        named = {"scale": self.scale, "kept": self.menu, "picture": self.picture}
+        named |= {"rmse": self.readout, "shares": self.split, "status": self.message}
+        for name, widget in named.items():
+            widget.add_class(name)
+
+    def _left(self) -> widgets.VBox:
+        law = "<b>dn/dt = G − k<sub>1</sub>n − k<sub>2</sub>n<sup>2</sup> − k<sub>3</sub>n<sup>3</sup></b>"
+        t, n = self.trace.t_unit or "the data's time unit", self.trace.signal_unit or "the data's unit"
+        units = f"<br><small>t in {html.escape(t)}, n in {html.escape(n)}; rates in these units</small>"
+        parts = [widgets.HTML(law + units), *self.controls.values(), self.readout, self.split]
+        parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
+        return widgets.VBox(parts, layout={"width": "400px", "flex": "0 0 auto"})
+
+    def _connect(self) -> None:
+        for control in self.controls.values():
+            control.observe(self._redraw, "value")
+            control.on.observe(self._redraw, "value")
+        actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
+        for name, action in actions.items():
+            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
+        self.scale.observe(self._rescale, "value")
+        self.menu.observe(self._choose, "value")
+
+    def say(self, text: str) -> None:
+        """Show a short message below the buttons."""
+        self.message.value = html.escape(text)
+
+    @contextmanager
+    def _one_redraw(self) -> Iterator[None]:
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._redraw()
+
+    def _redraw(self, _=None) -> None:
+        """Solve once for the curve's grid and the data's times; send the picture first, then the numbers."""
+        if self._held:
+            return
+        t_curve, n0, rates = self.view.t_curve, self.n0, self.rates
+        n = _curve(np.append(t_curve, self.trace.elapsed), n0, rates)
+        if n is None:
+            self.readout.value = "<b>no curve</b>"
+            self.say("These numbers are too large together for a curve; the picture shows the last one.")
+            return
+        self.model = n[t_curve.size :]
+        self.residuals = self.trace.signal - self.model
+        size = float(np.abs(self.residuals).max()) or 1.0
+        self.rmse = size * float(np.sqrt(np.mean((self.residuals / size) ** 2)))
+        self.shares = kinetics.shares(self.trace.elapsed[-1], n0, rates)
+        self.picture.value = self.view.draw(n[: t_curve.size], self.residuals)
+        self.readout.value = f"<b>{html.escape(self._rmse_text())}</b>"
+        self.split.value = share_bar(self.shares) + self._shares_text()
+
+    def _rmse_text(self) -> str:
+        text = f"RMSE {self.rmse:.6g} {self.trace.signal_unit}".rstrip()
+        if self.trace.sigma is None:
+            return text
+        return f"{text}, {np.sqrt(np.mean((self.residuals / self.trace.sigma) ** 2)):.4g} sigma"
+
+    def _shares_text(self) -> str:
+        shares = zip(PROCESSES, self.shares, strict=True)
+        return "decay by " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
+        try:
+            action()
+        except Exception as failure:
+            self.say(f"This did not work: {failure}")
+
+    def _suggest(self) -> None:
+        self.set(guesses.suggest(self.trace), max(float(self.trace.signal[0]), 0.0))
+        self.say("Matched to the integrals of the data: a start for a fit.")
+
+    def _fit(self) -> None:
+        free = [name for name, control in self.controls.items() if control.on.value]
+        if not free:
+            self.say("Nothing to fit: tick at least one term.")
+            return
+        fixed = [name for name in PARAMETERS if name not in free]
+        button = self.buttons["fit"]
+        button.disabled = True
+        self.say(f"Fitting {', '.join(free)} …")
+        try:
+            self.fit = fitting.fit(self.trace, self.rates, n0=self.n0, fixed=fixed)
+            self._show_fit(self.fit, ", ".join(free), ", ".join(fixed))
+        except Exception as failure:
+            self.say(f"The fit failed: {failure}. The sliders stay where they were.")
+        finally:
+            button.disabled = False
+
+    def _show_fit(self, fit: fitting.Fit, free: str, fixed: str) -> None:
+        if not fit.converged:
+            self.say(f"The fit did not converge: {fit.message}. The sliders stay where they were.")
+            return
+        with self._one_redraw():
+            for name, value in zip(PARAMETERS, fit.values, strict=True):
+                self.controls[name].take(value)
+        held = f"; held at zero: {fixed}" if fixed else ""
+        self.say(f"Fitted; free: {free}{held}. {fit.evaluations} evaluations, RMSE {fit.rmse:.6g}.")
+
+    def _keep(self) -> None:
+        kept = guesses.load(self.path) if self.path.exists() else []
+        if self.rates in kept:
+            self._show_kept(kept)
+            self.say(f"This guess is kept already, as number {kept.index(self.rates) + 1}.")
+            return
+        guesses.save([*kept, self.rates], self.path)
+        self._show_kept([*kept, self.rates])
+        self._redraw()
+        self.say(f"Kept as number {len(self.kept)} in {self.path.name}.")
+
+    def _reset(self) -> None:
+        with self._one_redraw():
+            for control, value in zip(self.controls.values(), (*self._start, self._start_n0), strict=True):
+                control.on.value = True
+                control.value = value
+        self.say("")
+
+    def _rescale(self, change) -> None:
+        self.view.scale = change.new
+        self._show_kept(self.kept)
+        self._redraw()
+
+    def _read_kept(self) -> None:
+        try:
+            self._show_kept(guesses.load(self.path) if self.path.exists() else [])
+        except ValueError as failure:
+            self._show_kept([])
+            self.say(str(failure))
+
+    def _show_kept(self, kept: list[Rates]) -> None:
+        """List the kept guesses in the menu and draw them, beginning at the first point of the data."""
+        self.kept = kept
+        t = self.view.t_curve
+        # What was kept for data of quite another size may have no curve here.
+        curves = [(t, _curve(t, self._start_n0, rates)) for rates in kept]
+        self.view.kept = [(t, n) for t, n in curves if n is not None]
+        numbers = [", ".join(f"{value:.3g}" for value in rates) for rates in kept]
+        names = [f"{number}: {text}" for number, text in enumerate(numbers, 1)]
+        title = f"Kept guesses (G, k1, k2, k3): {len(kept)}"
+        self.menu.options = [(title, None), *zip(names, range(len(kept)), strict=True)]
+
+    def _choose(self, change) -> None:
+        if change.new is not None:
+            self.set(self.kept[change.new])
+            self.say(f"Kept guess {change.new + 1}.")
+            self.menu.value = None  # a menu, not a state: the same guess can be chosen again
+
+
+def _first_guess(trace: Trace) -> Rates:
+    try:
+        return guesses.suggest(trace)
+    except ValueError:  # too few points
+        return Rates(k1=1 / trace.elapsed[-1])
+
+
+def _curve(t: np.ndarray, n0: float, rates: Rates) -> np.ndarray | None:
+    try:
+        return kinetics.solve(t, n0, rates)
+    except ValueError:  # beyond what numbers hold
+        return None

@@ -1,0 +1,147 @@
+"""One parameter's row of widgets: check box, log slider that begins at exactly zero, exact number box.
+
+Each parameter has one true value, of which the widgets are views. Sliders run over whole-numbered stops: a
+slider of decimal numbers is snapped to its grid by the browser, which sends the snapped number back and so
+would spoil what a fit has found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from helpers.traces import Trace
+
+
+class ParameterControl(widgets.HBox):
+    """One parameter: check box (on or off), log slider from exactly zero, number box with the exact value.
+
+    Parameters
+    ----------
+    name : str
+        Its widgets carry the classes on-NAME, rate-NAME and box-NAME.
+    stops : ndarray
+        Values of the slider's stops, the first of them 0, increasing.
+    say : function of str
+        Where a refused entry is explained.
+
+    Attributes
+    ----------
+    value : float
+        The exact value, kept while the term is off; `effective` is 0 then.
+    """
+
+    value = traitlets.Float(0.0)
+
+    def __init__(self, name: str, stops: np.ndarray, say: Callable[[str], None]) -> None:
+        self.name, self.stops, self._say = name, stops, say
+        self._showing = False
+        self.on = widgets.Checkbox(value=True, description=name, indent=False, layout={"width": "52px"})
+        self.slider = widgets.IntSlider(
+            max=len(stops) - 1, readout=False, layout={"width": "158px", "margin": "2px 6px"}
+        )
+        self.box = widgets.Text(value="0", continuous_update=False, layout={"width": "166px"})
+        for widget, kind in ((self.on, "on"), (self.slider, "rate"), (self.box, "box")):
+            widget.add_class(f"{kind}-{name}")
+        super().__init__([self.on, self.slider, self.box], layout={"align_items": "center"})
+        self.slider.observe(self._slider_moved, "value")
+        self.box.observe(self._text_typed, "value")
+        self.observe(self._show, "value")
+
+    @property
+    def effective(self) -> float:
+        """The value that the law sees: 0 where the term is off."""
+        return self.value if self.on.value else 0.0
+
+    @property
+    def stop(self) -> int:
+        """The slider's stop nearest to the value on the log scale; stop 0 for zero only."""
+        if self.value == 0:
+            return 0
+        return 1 + int(np.abs(np.log(self.stops[1:]) - math.log(self.value)).argmin())
+
+    def take(self, value: float) -> None:
+        """Set the effective value: a term that is needed is switched on, one that is off stays off at 0."""
+        if value > 0 or self.on.value:
+            self.value = float(value)
+        self.on.value = self.on.value or value > 0
+
+    def _show(self, _=None) -> None:
+        self._showing = True
+        try:
+            self.box.value = repr(self.value).removesuffix(".0")
+            self.slider.value = self.stop
+        finally:
+            self._showing = False
+
+    def _slider_moved(self, change) -> None:
+        # A browser may repeat where the slider stands; that must not round a value between two stops.
+        if not self._showing and change.new != self.stop:
+            self._say_if_off()
+            self.value = float(self.stops[change.new])
+
+    def _text_typed(self, change) -> None:
+        if self._showing:
+            return
+        try:
+            value = parse(change.new)
+        except ValueError as refusal:
+            self._say(f"{self.name}: {refusal}; {self.value:.6g} is kept.")
+        else:
+            self._say_if_off()
+            self.value = value
+        self._show()
+
+    def _say_if_off(self) -> None:
+        self._say("" if self.on.value else f"{self.name} is off: tick it to see its effect.")
+
+
+def parse(text: str) -> float:
+    """Return the number that was typed; zero or positive, finite, to the last digit.
+
+    Raises
+    ------
+    ValueError
+        In a few words, for anything else.
+
+    Examples
+    --------
+    >>> parse(" 1.1e-7 ")
+    1.1e-07
+    """
+    shown = text if len(text) <= 20 else text[:17] + "..."
+    try:
+        value = float(text.strip().replace("_", "?"))
+    except ValueError:
+        raise ValueError(f"“{shown}” is not a number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"“{shown}” is not a finite number")
+    if value < 0:
+        raise ValueError(f"“{shown}” is negative")
+    if value == 0 and any(digit in text.lower().partition("e")[0] for digit in "123456789"):
+        raise ValueError(f"“{shown}” is too small for a number")
+    return value + 0.0  # no -0
+
+
+def slider_stops(trace: Trace) -> dict[str, np.ndarray]:
+    """Return the stops of the five sliders: 0, then a log grid around the data's scales, rounded to 3 digits.
+
+    With N the largest signal and T the time span, k_j runs four decades to each side of 1/(T·N^(j−1)), G of
+    N/T, in 50 steps a decade (4.7 % each); n0 two decades to each side of N, in 100.
+    """
+    size = math.log10(float(np.abs(trace.signal).max()) or 1.0)
+    span = math.log10(float(trace.elapsed[-1]))
+    centres = {"G": size - span, "k1": -span, "k2": -span - size, "k3": -span - 2 * size, "n0": size}
+    return {
+        name: _stops(centre, *((2, 100) if name == "n0" else (4, 50))) for name, centre in centres.items()
+    }
+
+
+def _stops(centre: float, decades: int, per_decade: int) -> np.ndarray:
+    centre = min(max(centre, -300.0 + decades), 300.0 - decades)  # within what doubles hold
+    powers = centre + np.arange(-decades * per_decade, decades * per_decade + 1) / per_decade
+    return np.array([0.0, *(float(f"{10.0**power:.2e}") for power in powers)])
