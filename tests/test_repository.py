@@ -47,6 +47,7 @@ ORDER = (
         "records",
         "plots",
         "plots_physics",
+        "sliders",
         "panel_view",
         "panel",
     ),
