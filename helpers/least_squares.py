@@ -21,6 +21,7 @@ _WANTED_OFFSET = 1e-10
 _ROUNDING = 1e-13
 _LEAST_FELT = 1e-150  # length of a Jacobian column; its square is still a number
 _EPS = np.finfo(float).eps
+_ROWS_PER_PIECE = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +68,14 @@ def triangle_of(jacobian: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     [[5.0, 5.0], [0.0, 0.0]]
     """
     columns = jacobian.shape[1] + 1
-    table = np.zeros((max(len(residuals), columns), columns))
+    # Long tables are factorised piece by piece, and then the stacked triangles: faster, same triangle.
+    pieces = max(1, len(residuals) // _ROWS_PER_PIECE)
+    rows = max(-(-len(residuals) // pieces), columns)
+    table = np.zeros((pieces * rows, columns))
     table[: len(residuals), :-1] = jacobian
     table[: len(residuals), -1] = residuals
-    return np.linalg.qr(table, mode="r")
+    triangles = np.linalg.qr(table.reshape(pieces, rows, columns), mode="r")
+    return triangles[0] if pieces == 1 else np.linalg.qr(triangles.reshape(-1, columns), mode="r")
 
 
 def robust_triangle(jacobian, residuals, loss: str, f_scale: float) -> tuple[float, np.ndarray]:
