@@ -69,7 +69,7 @@ class GuessPanel(widgets.Box):
         self.path = guesses.FILE if path is None else Path(path)
         self.kept: list[Rates] = []
         self.fit: fitting.Fit | None = None
-        self.view = DecayView(trace)
+        self.view = DecayView(trace, scale=SCALES[1])
         self._held = False
         self._make_widgets()
         super().__init__(
@@ -122,13 +122,12 @@ class GuessPanel(widgets.Box):
             name: ParameterControl(name, stops, self.say) for name, stops in slider_stops(self.trace).items()
         }
         texts = {"suggest": "Suggest", "fit": "Fit from here", "keep": "Keep this guess", "reset": "Reset"}
+        layout = {"width": "auto", "margin": "2px"}
         self.buttons = {
-            name: widgets.Button(description=text, layout={"width": "96px", "margin": "2px"})
+            name: widgets.Button(description=text, layout=layout).add_class(f"btn-{name}")
             for name, text in texts.items()
         }
-        for name, button in self.buttons.items():
-            button.add_class(f"btn-{name}")
-        self.scale = widgets.ToggleButtons(options=SCALES, style={"button_width": "90px"})
+        self.scale = widgets.ToggleButtons(options=SCALES, value=SCALES[1], style={"button_width": "90px"})
         self.menu = widgets.Dropdown(layout={"width": "392px"})
         self.picture = widgets.Image(
             format="png", width=WIDTH, height=HEIGHT, layout={"flex": "0 0 auto", "max_width": "none"}

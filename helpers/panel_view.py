@@ -44,7 +44,7 @@ class DecayView:
     b'PNG'
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, scale: str = "linear") -> None:
         self.trace = trace
         self._size = float(np.abs(trace.signal).max()) or 1.0
         self._kept: Sequence[tuple[np.ndarray, np.ndarray]] = ()
@@ -54,7 +54,7 @@ class DecayView:
             self.decay, self.below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
             figure.subplots_adjust(left=0.125, right=0.97, top=0.95, bottom=0.115, hspace=0.08)
         self._limit = 0.0  # of the residuals' axis
-        self.scale = "linear"
+        self.scale = scale
 
     @property
     def scale(self) -> str:

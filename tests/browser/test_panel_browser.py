@@ -1,0 +1,265 @@
+"""The panel as a reader uses it: in JupyterLab, in a real browser, with keyboard and mouse.
+
+With WORKBOOK_SCREENSHOT=docs/panel.png a picture of the panel is written there as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from labdriver import browser_page, execute, jupyterlab, open_and_run
+
+from helpers import guesses
+from helpers.paths import ROOT
+
+pytestmark = pytest.mark.browser
+NOTEBOOK = ROOT / "notebooks" / "02_tune_guesses.ipynb"
+WIDTHS = (1280, 1000)
+
+FAULTS = """() => {
+    const root = document.querySelector('.guess-panel'), outer = root.getBoundingClientRect(), faults = [];
+    const parts = [...root.querySelectorAll('button, input, select, .noUi-base, img, .widget-html-content')];
+    const places = parts.map(part => part.getBoundingClientRect());
+    places.forEach((place, index) => {
+        const name = parts[index].className || parts[index].tagName;
+        const edge = Math.min(innerWidth, outer.right + 1);
+        if (place.right > edge) faults.push('beyond the right edge: ' + name);
+        if (parts[index].scrollWidth > parts[index].clientWidth + 1 && parts[index].tagName !== 'INPUT')
+            faults.push('cut off: ' + name);
+        places.slice(index + 1).forEach((other, later) => {
+            const apart = place.right <= other.left + 1 || other.right <= place.left + 1
+                || place.bottom <= other.top + 1 || other.bottom <= place.top + 1;
+            if (!apart) faults.push('overlap: ' + name + ' and ' + parts[index + 1 + later].className);
+        });
+    });
+    return faults;
+}"""
+
+
+class Panel:
+    """The panel on the page, by what a reader sees of it."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def text(self, name):
+        return self.page.locator(f".{name} .widget-html-content").inner_text().strip()
+
+    def box(self, name):
+        return self.page.locator(f".box-{name} input")
+
+    def is_on(self, name):
+        return self.page.locator(f".on-{name} input").is_checked()
+
+    def type(self, name, text):
+        self.box(name).fill(text)
+        self.box(name).press("Enter")
+
+    def press(self, name):
+        self.page.locator(f"button.btn-{name}").click()
+
+    def tick(self, name):
+        self.page.locator(f".on-{name} input").click()
+
+    def picture(self):
+        return self.page.locator("img.picture").get_attribute("src")
+
+    def wait_text(self, name, condition):
+        """Wait until the text of a widget meets a condition on `text`, written in JavaScript."""
+        self.page.wait_for_function(
+            "([name, condition]) => { const text = document.querySelector(`.${name} .widget-html-content`)"
+            ".innerText.trim(); return new Function('text', 'return ' + condition)(text); }",
+            arg=[name, condition],
+        )
+        return self.text(name)
+
+    def wait_changed(self, name, before):
+        return self.wait_text(name, f"text !== {before!r}")
+
+    def wait_box(self, name, value):
+        self.page.wait_for_function(
+            "([name, value]) => document.querySelector(`.box-${name} input`).value === value",
+            arg=[name, value],
+        )
+
+    def kernel(self, expression):
+        return execute(self.page, f"print({expression})").strip()
+
+    def wait_for_kernel_and_text_to_agree(self):
+        rmse = self.kernel("format(panel.rmse, '.6g')")
+        self.wait_text("rmse", f"text.split(' ')[1] === '{rmse}'")
+
+
+@pytest.fixture(scope="module")
+def lab(chromium, tmp_path_factory):
+    """JupyterLab with a copy of the notebook, results of its own, and a page on which all cells have run."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    folder.mkdir()
+    shutil.copy(NOTEBOOK, folder)
+    guesses.save(guesses.ORIGINAL, home / "results" / "guesses.json")
+    variables = {"WORKBOOK_RESULTS": str(home / "results")}
+    with jupyterlab(folder, home, **variables) as address, browser_page(chromium) as (page, errors):
+        open_and_run(page, address.format(NOTEBOOK.name))
+        page.wait_for_selector("img.picture[src^=blob]")
+        yield page, errors, home / "results" / "guesses.json"
+
+
+@pytest.fixture
+def panel(lab):
+    """The panel as it was when the notebook was opened."""
+    page, errors, _ = lab
+    panel = Panel(page)
+    execute(page, "panel.buttons['reset'].click()")
+    panel.wait_box("k2", panel.kernel("panel.controls['k2'].box.value"))
+    panel.wait_for_kernel_and_text_to_agree()
+    yield panel
+    assert errors == []
+
+
+def test_no_cell_failed(lab):
+    page, errors, _ = lab
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
+    assert errors == []
+
+
+def test_an_arrow_key_moves_the_curve(panel):
+    before, picture = panel.text("rmse"), panel.picture()
+    panel.page.locator(".rate-k2 .noUi-handle").focus()
+    panel.page.keyboard.press("ArrowRight")
+    panel.wait_changed("rmse", before)
+    panel.page.wait_for_function(
+        "before => document.querySelector('img.picture').src !== before", arg=picture
+    )
+    panel.wait_box("k2", panel.kernel("panel.controls['k2'].box.value"))
+    panel.wait_for_kernel_and_text_to_agree()
+
+
+def test_the_mouse_drags_the_curve(panel):
+    before = panel.text("rmse")
+    handle = panel.page.locator(".rate-k2 .noUi-handle").bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    panel.page.mouse.move(x, y)
+    panel.page.mouse.down()
+    for step in range(1, 21):
+        panel.page.mouse.move(x - 2 * step, y)
+    panel.page.mouse.up()
+    panel.wait_changed("rmse", before)
+    # The last position wins: handle, number and curve agree once the messages have gone through.
+    panel.page.wait_for_function(
+        """async () => {
+            const handle = document.querySelector('.rate-k2 .noUi-handle');
+            const stop = Math.round(parseFloat(handle.getAttribute('aria-valuenow')));
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const future = kernel.requestExecute({code: "print(panel.controls['k2'].stop)"});
+            let text = '';
+            future.onIOPub = message => { text += message.content.text ?? ''; };
+            await future.done;
+            return parseInt(text) === stop;
+        }"""
+    )
+    panel.wait_for_kernel_and_text_to_agree()
+
+
+def test_a_typed_number_is_taken_to_its_last_digit(panel):
+    panel.type("k3", " 1.2345678901234567e-7")
+    panel.wait_box("k3", repr(1.2345678901234567e-7))
+    assert panel.kernel("panel.rates.k3") == repr(1.2345678901234567e-7)
+
+
+@pytest.mark.parametrize("nonsense", ["abc", "-1", "inf", "1e400", "<b>1</b>"])
+def test_typed_nonsense_is_put_back(panel, nonsense):
+    before, curve = panel.box("k1").input_value(), panel.text("rmse")
+    panel.type("k1", nonsense)
+    panel.wait_box("k1", before)
+    assert nonsense in panel.wait_text("status", "text.includes('is kept')")
+    assert panel.text("rmse") == curve
+
+
+def test_a_term_comes_back_as_it_was(panel):
+    before, value = panel.text("rmse"), panel.box("k3").input_value()
+    panel.tick("k3")
+    panel.wait_changed("rmse", before)
+    assert panel.kernel("panel.rates.k3") == "0.0"
+    panel.tick("k3")
+    panel.wait_text("rmse", f"text === {before!r}")
+    assert panel.box("k3").input_value() == value
+
+
+def test_suggest_switches_on_what_it_needs(panel):
+    before = panel.text("rmse")
+    panel.tick("k2")
+    panel.wait_changed("rmse", before)
+    panel.press("suggest")
+    panel.wait_text("rmse", f"text === {before!r}")
+    assert panel.is_on("k2")
+
+
+def test_a_fit_says_what_was_free_and_comes_back_unchanged(panel):
+    panel.type("k2", "0.005")
+    panel.wait_text("rmse", "parseFloat(text.split(' ')[1]) > 5")
+    panel.tick("G")
+    panel.press("fit")
+    panel.wait_text("status", "text.includes('free: k1, k2, k3, n0') && text.includes('held at zero: G')")
+    panel.wait_text("rmse", "parseFloat(text.split(' ')[1]) < 0.6")
+    assert panel.kernel("(panel.rates, panel.n0) == (panel.fit.rates, panel.fit.n0)") == "True"
+    for name in ("k1", "k2", "k3", "n0"):
+        panel.wait_box(name, panel.kernel(f"repr(panel.fit.values.{name})").strip("'"))
+
+
+def test_what_the_kernel_sets_is_not_changed_by_the_browser(panel):
+    # A slider of decimal numbers would send its own rounded positions back.
+    execute(panel.page, "given = (3.21987e-05, 0.012345678901234567, 0.00123456789, 1.23456789e-07)")
+    execute(panel.page, "panel.set(given, 765.4321098765432)")
+    panel.wait_box("k2", "0.00123456789")
+    panel.wait_box("n0", "765.4321098765432")
+    panel.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    # The page has answered by now whatever it answers; a tick and an untick go the same way behind it.
+    text = panel.text("rmse")
+    panel.tick("G")
+    panel.wait_changed("rmse", text)
+    panel.tick("G")
+    panel.wait_text("rmse", f"text === {text!r}")
+    assert panel.kernel("(tuple(panel.rates), panel.n0) == (given, 765.4321098765432)") == "True"
+
+
+def test_a_kept_guess_is_in_the_file_and_in_the_menu(panel, lab):
+    panel.type("k2", "0.00234")
+    panel.wait_box("k2", "0.00234")
+    panel.press("keep")
+    panel.wait_text("status", "text.startsWith('Kept as number')")
+    kept = guesses.load(lab[2])
+    assert kept[:3] == list(guesses.ORIGINAL)
+    assert kept[-1].k2 == 0.00234
+    choices = panel.page.locator(".kept select option")
+    assert choices.count() == len(kept) + 1
+    panel.page.locator(".kept select").select_option(index=1)
+    panel.wait_box("k2", "0.0005")
+
+
+def test_reset_goes_back_to_the_beginning(panel):
+    before = panel.text("rmse")
+    panel.type("k2", "0.02")
+    panel.wait_changed("rmse", before)
+    panel.press("reset")
+    panel.wait_text("rmse", f"text === {before!r}")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_cut_off_or_overlaps(panel, width):
+    panel.page.set_viewport_size({"width": width, "height": 800})
+    for button in ("linear", "log-log", "semi-log"):
+        before = panel.picture()
+        panel.page.locator(".scale button", has_text=button).click()
+        panel.page.wait_for_function(
+            "before => document.querySelector('img.picture').src !== before", arg=before
+        )
+    root = panel.page.locator(".guess-panel")
+    root.scroll_into_view_if_needed()
+    assert panel.page.evaluate(FAULTS) == []
+    if width == WIDTHS[0] and os.environ.get("WORKBOOK_SCREENSHOT"):
+        path = Path(os.environ["WORKBOOK_SCREENSHOT"])
+        root.screenshot(path=path)
