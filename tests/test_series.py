@@ -1,10 +1,12 @@
 """Global fits: recovery from any start, exact gradients, honest errors, and the same answer in any unit."""
 
 import itertools
-from pathlib import Path
 
+import nbformat
 import numpy as np
+import pandas as pd
 import pytest
+from nbclient import NotebookClient
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import gammaln
 
@@ -13,6 +15,7 @@ from helpers.fitting import fit, fit_series
 from helpers.kinetics import Rates
 from helpers.least_squares import covariance
 from helpers.observables import Observable, clock
+from helpers.paths import ROOT
 from helpers.series import suggest
 from helpers.series_advice import advise_series
 from helpers.series_model import MODES
@@ -20,7 +23,7 @@ from helpers.traces import Trace
 
 MAPBI3 = Rates(0, 1.5e7, 0.6e-10, 1.6e-28)  # /s, cm^3/s, cm^6/s: table 3 of PMC10347435
 PEARS = Rates(0, 0.01, 5e-19, 0)  # /ns, cm^3/ns: the example that the PEARS program ships with
-REAL = Path(__file__).parents[2] / "shared" / "data" / "decays"
+REAL = ROOT.parent / "shared" / "data" / "decays"
 
 
 def series(rates, n0s, t, *, kind="density", noise=0.01, seed=0, t_unit="s", **times):
@@ -412,3 +415,34 @@ class TestAdvice:
         traces = series(rates, [1e15, 1e16], t, period=period)
         words = advise_series(fit_series(traces, repetition_period=period, fixed=("G", "k3")))
         assert any("72 % of the carriers" in each for each in words)
+
+
+MEASURED_SETTINGS = """
+from pathlib import Path
+
+FOLDER = Path({folder!r})
+FILES = ["F700_N1_raw.csv", "F700_N0.5_raw.csv", "F700_N0_raw.csv"]
+FLUENCES, FILM = [], {{}}
+DENSITIES = [1e16, 3.16e16, 1e17]
+READING = {{"t_unit": "ns", "repeated": "mean"}}
+WINDOW = (0, 40)
+MODEL = {{"observable": "photoluminescence", "offset": "free"}}
+PUBLISHED = {{}}
+SAVE_NAME = "measured"
+"""
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the measured traces in ../shared/data/decays are not here")
+def test_the_notebook_takes_measured_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_RESULTS", str(tmp_path))
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    path = ROOT / "notebooks" / "05_fit_fluence_series.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    (settings,) = (cell for cell in notebook.cells if cell.source.startswith("FOLDER = "))
+    settings.source = MEASURED_SETTINGS.format(folder=str(REAL))
+    NotebookClient(
+        notebook, resources={"metadata": {"path": str(path.parent)}}, kernel_name="python3"
+    ).execute()
+    saved = pd.read_csv(tmp_path / "measured.csv", index_col="parameter")
+    assert saved.loc["k1", "in cgs"] == pytest.approx(8e8, rel=0.5)
+    assert (saved.loc[saved["status"] == "free", "in cgs"] > 0).all()
