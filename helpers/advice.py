@@ -16,7 +16,7 @@ from helpers.profile_path import fewest_spare_points, spare_points
 from helpers.profiles import Curve, Profile, profile
 from helpers.units import rate_units
 
-_DOUBT = 1e-3  # p value below which residuals are called structured, or sigma wrong
+_DOUBT = 0.01  # p value below which residuals are called structured, or sigma wrong
 _FEWEST_BLOCKS = 12
 _SEEN = 1 / 3  # relative standard error at which a rate counts as determined
 _TRADE_OFF = 0.9  # correlation worth a sentence
@@ -46,9 +46,10 @@ class Misfit:
 def misfit(fit: Fit) -> Misfit:
     """Test of the residuals' order: z = Σ sᵢsᵢ₊₁ / √Σ(sᵢsᵢ₊₁)² over sums s of 1, 2, 4, … neighbours.
 
-    Under independent noise of any (also changing) size z is standard normal. It is taken of the residuals and
-    of their signs (there, for single points, it counts runs). The smallest p, times the number of tests, is
-    the verdict; below 0.001 the residuals are structured: the model does not describe these data.
+    The residuals enter as normal scores of their ranks, so that the noise of the peak does not hide the faint
+    tail. Under independent noise of any (also changing) size z is standard normal. The smallest p over the
+    lengths of the sums, times their number, is the verdict; below 0.01 the residuals are structured: the
+    model does not describe these data.
 
     Examples
     --------
@@ -68,9 +69,8 @@ def structure(residuals: np.ndarray, freedom: float | None = None) -> Misfit:
     lengths = [1]
     while 2 * lengths[-1] * _FEWEST_BLOCKS <= len(residuals):
         lengths.append(2 * lengths[-1])
-    # Signs see a misfit of the faint tail beside the large noise of the peak; sizes see all the rest better.
-    kinds = (residuals, np.sign(residuals - np.median(residuals)))
-    found = [(*_agreement(kind, length), length) for kind in kinds for length in lengths]
+    scores = stats.norm.ppf(stats.rankdata(residuals) / (len(residuals) + 1))
+    found = [(*_agreement(scores, length), length) for length in lengths]
     p, correlation, block = min(found)
     p = min(p * len(found), 1.0)
     p_size = 1.0
@@ -141,7 +141,7 @@ def _about_residuals(fit: Fit) -> list[str]:
         direction = "smaller" if factor > 1 else "larger"
         words.append(
             f"The reduced chi-square is {fit.reduced_chi2:.3g} ({_p(test.p_size)}): the given sigma is"
-            f" {direction} than the scatter, by a factor of {max(factor, 1 / factor):.2f}."
+            f" {direction} than the scatter, by a factor of {max(factor, 1 / factor):.2g}."
         )
     return words
 

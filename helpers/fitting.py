@@ -101,7 +101,7 @@ class Fit:
     @property
     def correlation(self) -> np.ndarray:
         """Correlation matrix of (G, k1, k2, k3, n0), shape (5, 5); NaN where there is no error."""
-        sizes = np.sqrt(np.diag(self.covariance))
+        sizes = np.sqrt([each if 0 < each < np.inf else np.nan for each in np.diag(self.covariance)])
         return self.covariance / np.outer(sizes, sizes)
 
     def curve(self, t=None) -> np.ndarray:

@@ -20,6 +20,7 @@ from scipy import stats
 
 _REACH = 5.0  # standard errors: a bound further away is not felt
 _AT_BOUND = 1.5  # standard errors: an untested parameter this close to zero is taken to be zero
+_LEAST = 0.01  # of the textbook's threshold
 _MOST_BOUNDS = 6  # 2^6 patterns of bounds are still done in no time
 _LOG2_DRAWS = 11
 
@@ -50,10 +51,12 @@ def thresholds(levels, triangle, x, free, held, *, variance=1.0, freedom=np.inf)
     [2.71]
     """
     count = int(np.sum(held))
+    textbook = textbook_thresholds(tuple(levels), count, freedom)
     rises = _chance_rises(triangle, x, free, held, variance, freedom)
     if rises is None:
-        return textbook_thresholds(tuple(levels), count, freedom)
-    return np.quantile(rises, levels)
+        return textbook
+    # Where nearly all Δ are 0 a threshold of 0 would make an interval of no width.
+    return np.maximum(np.quantile(rises, levels), _LEAST * textbook)
 
 
 @functools.cache
