@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.backend import keras_module
+
 CLASSES = 10
-
-
-def keras_module():
-    """Import Keras on the backend that KERAS_BACKEND names, on JAX if it names none, and return it."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    import keras
-
-    return keras
 
 
 def original_network():
@@ -123,10 +116,10 @@ def train_small_network(
 def distort(
     images: np.ndarray, rng: np.random.Generator, *, shift: float, rotation: float, zoom: float
 ) -> np.ndarray:
-    """Move, turn and scale each image (n, 28, 28, 1) at random about its centre, with bilinear values between.
+    """Move, turn and scale each image (n, 28, 28, 1) at random about its centre.
 
     Each amount is uniform: both shifts within ±shift pixels, the angle within ±rotation degrees, the size
-    within 1 ± zoom. What enters from outside is 0.
+    within 1 ± zoom. Values between pixels are bilinear; what enters from outside is 0.
     """
     count = len(images)
     angle = np.deg2rad(rng.uniform(-rotation, rotation, count))

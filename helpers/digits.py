@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.backend import keras_module
 from helpers.paths import DATA
 
 SIDE = 28
@@ -79,8 +80,6 @@ def from_folder(folder: str | Path) -> Digits:
 
 def from_keras() -> Digits:
     """Let Keras download MNIST (11 MB, checksum tested) into its own folder, or take it from there."""
-    from helpers.digit_networks import keras_module
-
     try:
         (images, labels), (test_images, test_labels) = keras_module().datasets.mnist.load_data()
     except Exception as error:

@@ -19,7 +19,8 @@ import time
 from dataclasses import asdict
 
 from helpers import digits
-from helpers.digit_networks import Recipe, accuracy, keras_module, predict, train_small_network
+from helpers.backend import keras_module
+from helpers.digit_networks import Recipe, accuracy, predict, train_small_network
 from helpers.paths import RESULTS, ROOT, write_text
 
 RECORD = RESULTS / "digits_full_mnist.json"

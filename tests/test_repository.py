@@ -51,9 +51,10 @@ ORDER = (
         "panel_view",
         "panel",
     ),
-    *("remainder", "digits"),
+    *("backend", "network_plots", "remainder", "digits", "digit_networks"),
 )
-APART = {"remainder", "digits"}  # the Keras studies stand beside the house: no other room imports them
+# The Keras studies stand beside the house: no other room imports them.
+APART = {"network_plots", "remainder", "digits", "digit_networks"}
 LATE = {"keras", "jax", "tensorflow", "torch", "mlxtend"}  # seconds to import, so inside functions only
 LONGEST_ROOM = 300
 LONGEST_CELL = 15
