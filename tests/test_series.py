@@ -426,7 +426,7 @@ FLUENCES, FILM = [], {{}}
 DENSITIES = [1e16, 3.16e16, 1e17]
 READING = {{"t_unit": "ns", "repeated": "mean"}}
 WINDOW = (0, 40)
-MODEL = {{"observable": "photoluminescence", "offset": "free"}}
+MODEL = {{"observable": "photoluminescence"}}  # their background is off already
 PUBLISHED = {{}}
 SAVE_NAME = "measured"
 """
