@@ -1,1 +1,18 @@
-"""Helpers of the recombination workbook: one room per idea, imports point downwards."""
+"""Helpers of the recombination workbook: one room per idea, imports point downwards only.
+
+The notebooks open these doors; behind each stand the rooms that it needs.
+
+traces        `Trace`, `load_trace`; a file is understood or refused by row in columns, reading, texts
+kinetics      `Rates`, `solve`, `solve_with_jacobian`; the integrals are in exact_solution
+equations     `solve` and `fit` for an equation of one's own; the ODE solver is in integration
+guesses       `suggest`, `load`, `save`
+fitting       `fit`, `fit_from_guesses` on least_squares; `fit_series` from series, series_model,
+              series_fit, observables, pulses, separable
+uncertainty   `profile`, `bootstrap`, `compare_terms`, `advise`; in profiles, profile_path,
+              likelihood_ratio, model_choice, advice, series_advice
+records       `save`, `load` of .par files; the origin's pickles are read in old_records
+excitation    from a laser pulse to a density; units: from the data's units to cm and s
+plots         figures of one trace; plots_errors and plots_physics the others; slopes, valley
+panel         `GuessPanel`; its widgets are in sliders, its picture in panel_view
+remainder     the Keras studies, apart from the rest: with digits, digit_networks, network_plots, backend
+"""
