@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from helpers.fitting import Fit, as_fit
 from helpers.least_squares import Minimum, covariance, minimise
@@ -62,6 +63,21 @@ class Profile(Mapping):
 
     def __len__(self) -> int:
         return len(self.curves)
+
+    def table(self) -> pd.DataFrame:
+        """One row for each parameter: value ± half its 68 % interval or its limit, intervals, verdict."""
+        rows = {
+            name: {
+                "result": _in_words(curve),
+                "68 % low": curve.interval68[0],
+                "68 % high": curve.interval68[1],
+                "95 % low": curve.interval95[0],
+                "95 % high": curve.interval95[1],
+                "verdict": curve.verdict,
+            }
+            for name, curve in self.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index")
 
     def __repr__(self) -> str:
         return f"Profile({', '.join(f'{name}: {curve.verdict}' for name, curve in self.curves.items())})"
@@ -195,6 +211,19 @@ def _curve(tracer: Tracer, path, intervals) -> Curve:
         interval95=ends[1],
         verdict=_verdict(*ends[1]),
     )
+
+
+def _in_words(curve: Curve) -> str:
+    if curve.verdict == "upper limit":
+        return f"< {curve.interval95[1]:.2g} (95 %)"
+    if curve.verdict == "lower limit":
+        return f"> {curve.interval95[0]:.2g} (95 %)"
+    if curve.verdict == "not determined":
+        return "not determined"
+    low, high = curve.interval68
+    error = (high - low) / 2
+    digits = max(0, int(np.floor(np.log10(curve.value / error))) + 2) if error > 0 else 6
+    return f"{curve.value:.{digits}g} ± {error:.2g}"
 
 
 def _verdict(low: float, high: float) -> str:

@@ -47,6 +47,7 @@ ORDER = (
         "records",
         "plots",
         "plots_physics",
+        "plots_errors",
         "sliders",
         "panel_view",
         "panel",

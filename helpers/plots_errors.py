@@ -1,0 +1,137 @@
+"""Figures of errors: correlations, profiles, bootstrap clouds, the ladder of models.
+
+Each draws on `ax` (by default new ones) and returns it; colours and looks are those of `plots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from helpers.fitting import PARAMETERS, Fit
+from helpers.model_choice import Ladder
+from helpers.plots import COLOURS, DATA
+from helpers.profiles import Profile
+from helpers.uncertainty import Bootstrap
+from helpers.units import axis_label, rate_units
+
+_DASHES = {0.68: "-", 0.95: "--"}
+
+
+def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
+    """Draw the correlation matrix as coloured squares with their numbers; grey for what has no error."""
+    ax = _axes(ax, (4.4, 3.8))
+    ax.set_facecolor("#E6E6E6")
+    picture = ax.imshow(fit.correlation, cmap="PuOr", vmin=-1, vmax=1)
+    for row, column in np.argwhere(np.isfinite(fit.correlation)):
+        value = fit.correlation[row, column]
+        colour = "white" if abs(value) > 0.7 else "black"
+        ax.text(column, row, f"{value:+.2f}", ha="center", va="center", color=colour, fontsize="small")
+    ax.set_xticks(range(5), PARAMETERS)
+    ax.set_yticks(range(5), PARAMETERS)
+    ax.grid(False)
+    ax.figure.colorbar(picture, ax=ax, label="correlation")
+    return ax
+
+
+def plot_profiles(curves: Profile, *, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Draw each parameter's profile with its 95 % interval, the estimate, and the parabola of its error.
+
+    Where the profile leaves the parabola, value ± error is a poor summary; without a parabola there is none.
+    """
+    axes = _row(len(curves)) if ax is None else ax
+    trace = curves.fit.trace
+    units = dict(zip(PARAMETERS, _units(curves.fit), strict=True))
+    for each, (name, curve) in zip(axes, curves.items(), strict=True):
+        low, high = curve.interval95
+        if len(curve.values) > 1:
+            high = min(high, curve.values[-1])
+            each.axvspan(low, high, color=COLOURS["sky"], alpha=0.25, label="95 %")
+        error = getattr(curves.fit.stderr, name)
+        if np.isfinite(error) and error > 0:
+            parabola = ((curve.values - curve.value) / error) ** 2
+            each.plot(curve.values, parabola, color=COLOURS["grey"], linestyle=":", label="parabola")
+        each.plot(curve.values, curve.rise, color=COLOURS["blue"], marker=".", label="profile")
+        each.axvline(curve.value, color=COLOURS["vermilion"], linewidth=1)
+        each.set(title=f"{name}: {curve.verdict}", xlabel=axis_label(name, units[name]), ylim=(0, 7))
+        each.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3), useMathText=True)
+        each.locator_params(axis="x", nbins=4)
+        each.xaxis.labelpad = 12  # leaves room for the power of ten
+    axes[0].set_ylabel("Δχ²" if trace.sigma is not None else "Δχ² (noise from the residuals)")
+    axes[0].legend(loc="upper center")
+    return axes
+
+
+def plot_cloud(
+    fit: Fit,
+    scatter: Bootstrap,
+    pair: tuple[str, str],
+    contours: dict[float, np.ndarray],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw two parameters of all bootstrap replicates, and the profile's joint regions over them.
+
+    Parameters
+    ----------
+    pair : (str, str)
+        Parameters on the two axes.
+    contours : dict of level to ndarray, shape (m, 2)
+        As from `uncertainty.contour(fit, pair, level)`.
+    """
+    ax = _axes(ax)
+    ax.plot(scatter[pair[0]], scatter[pair[1]], **DATA | {"markersize": 3}, label="bootstrap")
+    for level, edge in contours.items():
+        closed = np.vstack([edge, edge[:1]])
+        dashes = _DASHES.get(level, "-")
+        ax.plot(*closed.T, color=COLOURS["blue"], linestyle=dashes, label=f"profile, {100 * level:.0f} %")
+    ax.plot(*(getattr(fit.values, name) for name in pair), "*", color=COLOURS["vermilion"], markersize=11)
+    units = dict(zip(PARAMETERS, _units(fit), strict=True))
+    ax.set(xlabel=axis_label(pair[0], units[pair[0]]), ylabel=axis_label(pair[1], units[pair[1]]))
+    ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
+    ax.legend()
+    return ax
+
+
+def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
+    """Draw how far each model's BIC lies above the smallest; the chosen one and its rivals stand out."""
+    ax = _axes(ax, (6.4, 4.2))
+    table = ladder.table[np.isfinite(ladder.table["ΔBIC"])]
+    colours = [
+        COLOURS["vermilion"]
+        if name == ladder.best
+        else COLOURS["orange"]
+        if name in ladder.rivals
+        else COLOURS["grey"]
+        for name in table.index
+    ]
+    places = np.arange(len(table))
+    ax.barh(places, table["ΔBIC"], color=colours, height=0.6)
+    for place, value in zip(places, table["ΔBIC"], strict=True):
+        ax.text(
+            value, place, f" {value:.0f}" if value > 9.5 else f" {value:.1f}", va="center", fontsize="small"
+        )
+    ax.set_xscale("symlog", linthresh=2.0)
+    ax.set_xlim(0, 10 * max(table["ΔBIC"].max(), 1.0))
+    for label, colour in zip(ax.set_yticks(places, table.index), colours, strict=True):
+        label.label1.set_color(colour if colour != COLOURS["grey"] else COLOURS["black"])
+    ax.invert_yaxis()
+    ax.set_xlabel("BIC above the smallest")
+    ax.grid(False, axis="y")
+    return ax
+
+
+def _units(fit: Fit) -> tuple[str, ...]:
+    return *rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit
+
+
+def _axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def _row(count: int) -> Sequence[Axes]:
+    size = (2.6 * count + 0.6, 3.0)
+    return plt.subplots(1, count, figsize=size, sharey=True, squeeze=False, layout="constrained")[1][0]
