@@ -17,9 +17,12 @@ import numpy as np
 from helpers import fitting, guesses, kinetics
 from helpers.fitting import PARAMETERS
 from helpers.kinetics import Rates
-from helpers.panel_view import HEIGHT, PROCESSES, SCALES, WIDTH, DecayView, share_bar
+from helpers.panel_view import HEIGHT, PROCESSES, SCALES, WIDTH, DecayView, raised, share_bar
 from helpers.sliders import ParameterControl, slider_stops
 from helpers.traces import Trace
+from helpers.units import axis_label
+
+_TITLE = -1  # the menu's first line, no guess
 
 
 class GuessPanel(widgets.Box):
@@ -111,11 +114,8 @@ class GuessPanel(widgets.Box):
 
     def still(self) -> bytes:
         """PNG of the panel as it stands, sliders and numbers included."""
-        sliders = [
-            (name, each.on.value, each.stop / each.slider.max, f"{each.value:.6g}")
-            for name, each in self.controls.items()
-        ]
-        return self.view.still(sliders, [self._rmse_text(), self._shares_text()])
+        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.trace.signal_unit), self._shares_text()]
+        return self.view.still([each.drawn for each in self.controls.values()], notes)
 
     def _make_widgets(self) -> None:
         self.controls = {
@@ -133,7 +133,7 @@ class GuessPanel(widgets.Box):
             format="png", width=WIDTH, height=HEIGHT, layout={"flex": "0 0 auto", "max_width": "none"}
         )
         self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
-        self.message.layout = {"height": "62px", "overflow": "auto"}
+        self.message.layout = {"height": "48px", "overflow": "auto"}
         named = {"scale": self.scale, "kept": self.menu, "picture": self.picture}
         named |= {"rmse": self.readout, "shares": self.split, "status": self.message}
         for name, widget in named.items():
@@ -142,8 +142,8 @@ class GuessPanel(widgets.Box):
     def _left(self) -> widgets.VBox:
         law = "<b>dn/dt = G − k<sub>1</sub>n − k<sub>2</sub>n<sup>2</sup> − k<sub>3</sub>n<sup>3</sup></b>"
         t, n = self.trace.t_unit or "the data's time unit", self.trace.signal_unit or "the data's unit"
-        units = f"<br><small>t in {html.escape(t)}, n in {html.escape(n)}; rates in these units</small>"
-        parts = [widgets.HTML(law + units), *self.controls.values(), self.readout, self.split]
+        units = f"<small>t in {raised(t)}, n in {raised(n)}; rates in these units</small>"
+        parts = [widgets.HTML(law), widgets.HTML(units), *self.controls.values(), self.readout, self.split]
         parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
         return widgets.VBox(parts, layout={"width": "400px", "flex": "0 0 auto"})
 
@@ -186,11 +186,12 @@ class GuessPanel(widgets.Box):
         self.rmse = size * float(np.sqrt(np.mean((self.residuals / size) ** 2)))
         self.shares = kinetics.shares(self.trace.elapsed[-1], n0, rates)
         self.picture.value = self.view.draw(n[: t_curve.size], self.residuals)
-        self.readout.value = f"<b>{html.escape(self._rmse_text())}</b>"
+        self.readout.value = f"<b>{raised(self._rmse_text())}</b>"
         self.split.value = share_bar(self.shares) + self._shares_text()
 
     def _rmse_text(self) -> str:
-        text = f"RMSE {self.rmse:.6g} {self.trace.signal_unit}".rstrip()
+        unit = self.trace.signal_unit
+        text = f"RMSE {self.rmse:.6g}" + (f" ({unit})" if unit else "")
         if self.trace.sigma is None:
             return text
         return f"{text}, {np.sqrt(np.mean((self.residuals / self.trace.sigma) ** 2)):.4g} sigma"
@@ -216,8 +217,7 @@ class GuessPanel(widgets.Box):
             self.say("Nothing to fit: tick at least one term.")
             return
         fixed = [name for name in PARAMETERS if name not in free]
-        button = self.buttons["fit"]
-        button.disabled = True
+        self.buttons["fit"].disabled = True
         self.say(f"Fitting {', '.join(free)} …")
         try:
             self.fit = fitting.fit(self.trace, self.rates, n0=self.n0, fixed=fixed)
@@ -225,7 +225,7 @@ class GuessPanel(widgets.Box):
         except Exception as failure:
             self.say(f"The fit failed: {failure}. The sliders stay where they were.")
         finally:
-            button.disabled = False
+            self.buttons["fit"].disabled = False
 
     def _show_fit(self, fit: fitting.Fit, free: str, fixed: str) -> None:
         if not fit.converged:
@@ -240,13 +240,13 @@ class GuessPanel(widgets.Box):
     def _keep(self) -> None:
         kept = guesses.load(self.path) if self.path.exists() else []
         if self.rates in kept:
-            self._show_kept(kept)
             self.say(f"This guess is kept already, as number {kept.index(self.rates) + 1}.")
-            return
-        guesses.save([*kept, self.rates], self.path)
-        self._show_kept([*kept, self.rates])
+        else:
+            kept.append(self.rates)
+            guesses.save(kept, self.path)
+            self.say(f"Kept as number {len(kept)} in {self.path.name}.")
+        self._show_kept(kept)
         self._redraw()
-        self.say(f"Kept as number {len(self.kept)} in {self.path.name}.")
 
     def _reset(self) -> None:
         with self._one_redraw():
@@ -277,13 +277,13 @@ class GuessPanel(widgets.Box):
         numbers = [", ".join(f"{value:.3g}" for value in rates) for rates in kept]
         names = [f"{number}: {text}" for number, text in enumerate(numbers, 1)]
         title = f"Kept guesses (G, k1, k2, k3): {len(kept)}"
-        self.menu.options = [(title, None), *zip(names, range(len(kept)), strict=True)]
+        self.menu.options = [(title, _TITLE), *zip(names, range(len(kept)), strict=True)]
 
     def _choose(self, change) -> None:
-        if change.new is not None:
+        if change.new not in (None, _TITLE):
             self.set(self.kept[change.new])
             self.say(f"Kept guess {change.new + 1}.")
-            self.menu.value = None  # a menu, not a state: the same guess can be chosen again
+            self.menu.value = _TITLE  # a menu, not a state: the same guess can be chosen again
 
 
 def _first_guess(trace: Trace) -> Rates:

@@ -7,6 +7,8 @@ no global list knows of cannot leak.
 
 from __future__ import annotations
 
+import html
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -107,9 +109,13 @@ class DecayView:
 
     def _paint(self, curve, residuals) -> None:
         limit = self._snapped(residuals)
-        if self._background is None or limit != self._limit:
+        if self._background is None:
+            self._arrange()
+            self._limit = 0.0  # the axes are new
+        if limit != self._limit:
             self._limit = limit
-            self._draw_background()
+            self.below.set_ylim(-limit, limit)
+            self._take_background()
         self.canvas.restore_region(self._background)
         self._model.set_ydata(curve)
         self._residuals.set_ydata(residuals[self._drawn])
@@ -121,13 +127,15 @@ class DecayView:
         largest = max(float(np.abs(residuals).max()), 1e-9 * self._size)
         return float(10 ** (np.ceil(3 * np.log10(1.05 * largest)) / 3))
 
-    def _draw_background(self) -> None:
+    def _arrange(self) -> None:
         with mpl.rc_context(_STYLE):
             self.decay.clear()
             self.below.clear()
             self._draw_decay()
             self._draw_residuals()
-            self.canvas.draw()
+
+    def _take_background(self) -> None:
+        self.canvas.draw()
         self._background = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
 
     def _draw_decay(self) -> None:
@@ -154,7 +162,6 @@ class DecayView:
         axes.axhline(0, color="0.5", linewidth=0.8)
         t = trace.elapsed[drawn]
         (self._residuals,) = axes.plot(t, np.zeros_like(t), **DATA, animated=True)
-        axes.set_ylim(-self._limit, self._limit)
         axes.set_ylabel("data − model")
         start = f" − {trace.t[0]:g}" if trace.t[0] else ""
         axes.set_xlabel(axis_label(f"t{start}", trace.t_unit))
@@ -231,6 +238,17 @@ def png(rgb: np.ndarray) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def raised(text: str) -> str:
+    """Return a unit's text as HTML, powers raised.
+
+    Examples
+    --------
+    >>> raised("10^16 cm^-3")
+    '10<sup>16</sup> cm<sup>-3</sup>'
+    """
+    return re.sub(r"\^([+-]?\d+)", r"<sup>\1</sup>", html.escape(text))
 
 
 def share_bar(shares: Sequence[float]) -> str:

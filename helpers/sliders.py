@@ -42,9 +42,9 @@ class ParameterControl(widgets.HBox):
         self._showing = False
         self.on = widgets.Checkbox(value=True, description=name, indent=False, layout={"width": "52px"})
         self.slider = widgets.IntSlider(
-            max=len(stops) - 1, readout=False, layout={"width": "158px", "margin": "2px 6px"}
+            max=len(stops) - 1, readout=False, layout={"width": "138px", "margin": "2px 6px"}
         )
-        self.box = widgets.Text(value="0", continuous_update=False, layout={"width": "166px"})
+        self.box = widgets.Text(value="0", continuous_update=False, layout={"width": "188px"})
         for widget, kind in ((self.on, "on"), (self.slider, "rate"), (self.box, "box")):
             widget.add_class(f"{kind}-{name}")
         super().__init__([self.on, self.slider, self.box], layout={"align_items": "center"})
@@ -63,6 +63,11 @@ class ParameterControl(widgets.HBox):
         if self.value == 0:
             return 0
         return 1 + int(np.abs(np.log(self.stops[1:]) - math.log(self.value)).argmin())
+
+    @property
+    def drawn(self) -> tuple[str, bool, float, str]:
+        """Name, on or off, place of the slider from 0 to 1, value: what a picture of the row shows."""
+        return self.name, self.on.value, self.stop / self.slider.max, f"{self.value:.6g}"
 
     def take(self, value: float) -> None:
         """Set the effective value: a term that is needed is switched on, one that is off stays off at 0."""
