@@ -6,6 +6,7 @@ live in `profiles`, `compare_terms` in `model_choice`, `advise` and `misfit` in 
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -115,7 +116,8 @@ def bootstrap(
     seeds = np.random.SeedSequence(seed).spawn(n)
     tasks = [(plan, seeds[first : first + _FITS_PER_TASK]) for first in range(0, n, _FITS_PER_TASK)]
     done = (executor.map if executor is not None else map)(_refit, tasks)
-    with tqdm(total=n, desc="bootstrap", delay=1, leave=False, disable=not progress) as bar:
+    silent = not progress or "TQDM_DISABLE" in os.environ  # tqdm's own bar for notebooks overlooks it
+    with tqdm(total=n, desc="bootstrap", delay=1, leave=False, disable=silent) as bar:
         parts = []
         for part in done:
             parts.append(part)
