@@ -119,7 +119,8 @@ class GuessPanel(widgets.Box):
 
     def _make_widgets(self) -> None:
         self.controls = {
-            name: ParameterControl(name, stops, self.say) for name, stops in slider_stops(self.trace).items()
+            name: ParameterControl(name, stops, self.say, self._redraw)
+            for name, stops in slider_stops(self.trace).items()
         }
         texts = {"suggest": "Suggest", "fit": "Fit from here", "keep": "Keep this guess", "reset": "Reset"}
         layout = {"width": "auto", "margin": "2px"}
@@ -148,9 +149,6 @@ class GuessPanel(widgets.Box):
         return widgets.VBox(parts, layout={"width": "400px", "flex": "0 0 auto"})
 
     def _connect(self) -> None:
-        for control in self.controls.values():
-            control.observe(self._redraw, "value")
-            control.on.observe(self._redraw, "value")
         actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
         for name, action in actions.items():
             self.buttons[name].on_click(lambda _, action=action: self._attempt(action))

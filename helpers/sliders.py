@@ -28,6 +28,9 @@ class ParameterControl(widgets.HBox):
         Values of the slider's stops, the first of them 0, increasing.
     say : function of str
         Where a refused entry is explained.
+    changed : function of a change
+        What follows a new value; called before the row's own widgets are brought up to date, so that a
+        picture need not wait for them.
 
     Attributes
     ----------
@@ -37,7 +40,7 @@ class ParameterControl(widgets.HBox):
 
     value = traitlets.Float(0.0)
 
-    def __init__(self, name: str, stops: np.ndarray, say: Callable[[str], None]) -> None:
+    def __init__(self, name: str, stops: np.ndarray, say: Callable[[str], None], changed: Callable) -> None:
         self.name, self.stops, self._say = name, stops, say
         self._showing = False
         self.on = widgets.Checkbox(value=True, description=name, indent=False, layout={"width": "52px"})
@@ -50,6 +53,8 @@ class ParameterControl(widgets.HBox):
         super().__init__([self.on, self.slider, self.box], layout={"align_items": "center"})
         self.slider.observe(self._slider_moved, "value")
         self.box.observe(self._text_typed, "value")
+        self.on.observe(changed, "value")
+        self.observe(changed, "value")
         self.observe(self._show, "value")
 
     @property
