@@ -86,21 +86,20 @@ class TestMoves:
         assert control.value == 0.00123456789
         assert control.box.value == "0.00123456789"
 
-    @pytest.mark.parametrize("value", [5e-324, 1.1e-7, 0.1 + 0.2, 1e300])
-    def test_a_typed_number_is_kept_to_its_last_digit(self, panel, value):
-        panel.controls["G"].box.value = f" {value!r} "
-        assert value == panel.rates.G
-        assert float(panel.controls["G"].box.value) == value
+    def test_a_typed_number_is_kept_to_its_last_digit(self, panel):
+        for value in (5e-324, 1.1e-7, 0.1 + 0.2, 1e300):
+            panel.controls["G"].box.value = f" {value!r} "
+            assert value == panel.rates.G
+            assert float(panel.controls["G"].box.value) == value
 
-    @pytest.mark.parametrize(
-        "text", ["abc", "", "-1", "-1e-9", "inf", "nan", "1e400", "1e-400", "1,5", "1_0"]
-    )
-    def test_typed_nonsense_is_put_back_with_a_message(self, panel, text):
+    def test_typed_nonsense_is_put_back_with_a_message(self, panel):
         before, curve = panel.controls["k3"].box.value, panel.model
-        panel.controls["k3"].box.value = text
-        assert panel.controls["k3"].box.value == before
-        assert panel.model is curve
-        assert panel.message.value.startswith("k3: ")
+        for text in ("abc", "", "-1", "-1e-9", "inf", "nan", "1e400", "1e-400", "1,5", "1_0"):
+            panel.say("")
+            panel.controls["k3"].box.value = text
+            assert panel.controls["k3"].box.value == before
+            assert panel.model is curve
+            assert panel.message.value.startswith("k3: ")
 
     def test_a_message_is_text_and_no_markup(self, panel):
         panel.controls["k3"].box.value = "<img src=x>"
@@ -246,12 +245,14 @@ def test_no_pattern_of_ticks_at_the_ends_raises_warns_or_shows_nan(panel, monkey
     monkeypatch.setattr(panel.view, "draw", lambda curve, residuals: b"")  # drawn in the test above
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for ends in itertools.product((1, -1, None), repeat=5):
-            put_at_ends(panel, [end or 1 for end in ends])
-            with panel._one_redraw():
-                for control, end in zip(panel.controls.values(), ends, strict=True):
-                    control.on.value = end is not None
+        for ends in itertools.product((1, -1), repeat=5):
+            put_at_ends(panel, ends)
             assert clean(panel), ends
+        for pattern in itertools.product((True, False), repeat=5):  # off is 0 at either end
+            with panel._one_redraw():
+                for control, on in zip(panel.controls.values(), pattern, strict=True):
+                    control.on.value = on
+            assert clean(panel), pattern
 
 
 T = np.linspace(0, 50, 120)

@@ -19,6 +19,18 @@ pytestmark = pytest.mark.browser
 NOTEBOOK = ROOT / "notebooks" / "02_tune_guesses.ipynb"
 WIDTHS = (1280, 1000)
 
+AGREEMENT = """async () => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const code = "print(panel.controls['k2'].stop, format(panel.rmse, '.6g'))";
+    const future = kernel.requestExecute({code: code, store_history: false});
+    let text = '';
+    future.onIOPub = message => { text += message.content.text ?? ''; };
+    await future.done;
+    const handle = document.querySelector('.rate-k2 .noUi-handle').getAttribute('aria-valuenow');
+    const rmse = document.querySelector('.rmse .widget-html-content').innerText.trim().split(' ')[1];
+    return text.trim() === `${Math.round(parseFloat(handle))} ${rmse}`;
+}"""
+
 FAULTS = """() => {
     const root = document.querySelector('.guess-panel'), outer = root.getBoundingClientRect(), faults = [];
     const parts = [...root.querySelectorAll('button, input, select, .noUi-base, img, .widget-html-content')];
@@ -88,9 +100,9 @@ class Panel:
     def kernel(self, expression):
         return execute(self.page, f"print({expression})").strip()
 
-    def wait_for_kernel_and_text_to_agree(self):
-        rmse = self.kernel("format(panel.rmse, '.6g')")
-        self.wait_text("rmse", f"text.split(' ')[1] === '{rmse}'")
+    def wait_for_agreement(self):
+        """Wait until handle, text and kernel say the same: all messages have gone through."""
+        self.page.wait_for_function(AGREEMENT, polling=50)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +127,7 @@ def panel(lab):
     panel = Panel(page)
     execute(page, "panel.buttons['reset'].click()")
     panel.wait_box("k2", panel.kernel("panel.controls['k2'].box.value"))
-    panel.wait_for_kernel_and_text_to_agree()
+    panel.wait_for_agreement()
     yield panel
     assert errors == []
 
@@ -135,7 +147,7 @@ def test_an_arrow_key_moves_the_curve(panel):
         "before => document.querySelector('img.picture').src !== before", arg=picture
     )
     panel.wait_box("k2", panel.kernel("panel.controls['k2'].box.value"))
-    panel.wait_for_kernel_and_text_to_agree()
+    panel.wait_for_agreement()
 
 
 def test_the_mouse_drags_the_curve(panel):
@@ -148,20 +160,7 @@ def test_the_mouse_drags_the_curve(panel):
         panel.page.mouse.move(x - 2 * step, y)
     panel.page.mouse.up()
     panel.wait_changed("rmse", before)
-    # The last position wins: handle, number and curve agree once the messages have gone through.
-    panel.page.wait_for_function(
-        """async () => {
-            const handle = document.querySelector('.rate-k2 .noUi-handle');
-            const stop = Math.round(parseFloat(handle.getAttribute('aria-valuenow')));
-            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-            const future = kernel.requestExecute({code: "print(panel.controls['k2'].stop)"});
-            let text = '';
-            future.onIOPub = message => { text += message.content.text ?? ''; };
-            await future.done;
-            return parseInt(text) === stop;
-        }"""
-    )
-    panel.wait_for_kernel_and_text_to_agree()
+    panel.wait_for_agreement()
 
 
 def test_a_typed_number_is_taken_to_its_last_digit(panel):
