@@ -163,6 +163,23 @@ def read_image(path: str | Path) -> np.ndarray:
     return picture.astype(np.float32).reshape(1, SIDE, SIDE, 1)
 
 
+def draw(*strokes: list[tuple[float, float]], width: float = 2.5) -> np.ndarray:
+    """Draw lines through the points (x, y) of each stroke, pixels from the top left; (1, 28, 28, 1).
+
+    >>> float(draw([(14, 4), (14, 24)])[0, 12, 14, 0])
+    1.0
+    """
+    pixels = np.moveaxis(np.indices((SIDE, SIDE))[::-1], 0, -1).astype(float)
+    image = np.zeros((SIDE, SIDE))
+    for stroke in strokes:
+        points = np.asarray(stroke, dtype=float)
+        for start, way in zip(points[:-1], np.diff(points, axis=0), strict=True):
+            along = np.clip((pixels - start) @ way / max(way @ way, 1e-9), 0, 1)
+            distance = np.linalg.norm(pixels - start - along[..., None] * way, axis=-1)
+            image = np.maximum(image, np.clip(width / 2 + 0.5 - distance, 0, 1))
+    return image.astype(np.float32).reshape(1, SIDE, SIDE, 1)
+
+
 _FETCH = "Fetch the file again, or remove it to use another source."
 
 

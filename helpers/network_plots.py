@@ -30,16 +30,24 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, ax: Axes | None = None)
     return ax
 
 
-def answer_map(labels: np.ndarray, answers: np.ndarray, *, ax: Axes | None = None) -> Axes:
+def answer_map(
+    labels: np.ndarray, answers: np.ndarray, *, counts: bool = False, ax: Axes | None = None
+) -> Axes:
     """Draw how often each true class (columns) is answered by each class (rows); the diagonal is right.
 
     labels (n,); answers (n,) or (seeds, n). A column's shares add up to 1; a class nobody has stays white.
+    `counts` writes the number of answers into each field that has any.
     """
     ax = ax or plt.subplots(figsize=(4.6, 4.0))[1]
     shares = answer_shares(labels, answers)
-    image = ax.imshow(shares, origin="lower", cmap="cividis_r", vmin=0, vmax=1)
+    image = ax.imshow(shares, origin="lower", cmap="Blues", vmin=0, vmax=1)
     ax.grid(False)
+    if counts:
+        for (answer, true), number in np.ndenumerate(answer_counts(labels, answers)):
+            colour = "white" if shares[answer, true] > 0.5 else "black"
+            ax.text(true, answer, number or "", color=colour, ha="center", va="center", fontsize="x-small")
     ax.set_xlabel("true class")
+    ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel("answer")
     ax.figure.colorbar(image, ax=ax, label="share of answers", shrink=0.85)
     return ax
@@ -51,12 +59,18 @@ def answer_shares(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     >>> answer_shares(np.array([0, 1, 1]), np.array([0, 0, 1])).tolist()
     [[1.0, 0.5], [0.0, 0.5]]
     """
-    answers = np.atleast_2d(answers)
-    size = int(max(labels.max(), answers.max())) + 1
-    counts = np.zeros((size, size))
-    np.add.at(counts, (answers, np.broadcast_to(labels, answers.shape)), 1)
+    counts = answer_counts(labels, answers).astype(float)
     total = counts.sum(axis=0)
     return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+
+
+def answer_counts(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Return how often class j is answered by class i, (classes, classes): the confusion matrix."""
+    answers = np.atleast_2d(answers)
+    size = int(max(labels.max(), answers.max())) + 1
+    counts = np.zeros((size, size), dtype=int)
+    np.add.at(counts, (answers, np.broadcast_to(labels, answers.shape)), 1)
+    return counts
 
 
 def hidden_responses(numbers: np.ndarray, responses: np.ndarray, *, ax: Axes | None = None) -> Axes:
@@ -96,9 +110,8 @@ def seen_and_unseen(
     return ax
 
 
-def digit_grid(images: np.ndarray, titles: Sequence[str], *, columns: int = 10) -> Figure:
-    """Draw images (n, 28, 28, 1) in rows of `columns`, dark on light, each under its title."""
-    rows = max(1, -(-len(images) // columns))
+def digit_grid(images: np.ndarray, titles: Sequence[str], *, rows: int = 2, columns: int = 10) -> Figure:
+    """Draw the first images (n, 28, 28, 1), dark on light, each under its title; spare places stay empty."""
     figure, axes = plt.subplots(rows, columns, figsize=(0.8 * columns, 1.0 * rows + 0.3), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
