@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from labdriver import browser_page, execute, jupyterlab, open_and_run
+from playwright.sync_api import expect
 
 from helpers import guesses
 from helpers.paths import ROOT
@@ -233,8 +234,7 @@ def test_a_kept_guess_is_in_the_file_and_in_the_menu(panel, lab):
     kept = guesses.load(lab[2])
     assert kept[:3] == list(guesses.ORIGINAL)
     assert kept[-1].k2 == 0.00234
-    choices = panel.page.locator(".kept select option")
-    assert choices.count() == len(kept) + 1
+    expect(panel.page.locator(".kept select option")).to_have_count(len(kept) + 1)
     panel.page.locator(".kept select").select_option(index=1)
     panel.wait_box("k2", "0.0005")
 
