@@ -245,7 +245,7 @@ def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) 
 def single_problem(trace: Trace, *, loss: str = "linear", f_scale: float = 1.0) -> Problem:
     """Pose one trace's least-squares problem in (G·T/N, k1·T, k2·N·T, k3·N²·T, n0/N); N = largest signal."""
     weights = np.ones(len(trace)) if trace.sigma is None else 1 / trace.sigma
-    span, top = trace.elapsed[-1], float(np.abs(trace.signal).max()) or 1.0
+    span, top = trace.elapsed[-1], trace.size
     scales = np.array([top / span, 1 / span, 1 / (span * top), 1 / (span * top**2), top])
     columns = scales * weights[:, None]
 

@@ -53,7 +53,7 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
         )
     known = dict(fixed or {})
     # In units of the span and the largest signal no power of n can overflow or vanish.
-    span, top = trace.elapsed[-1], float(np.abs(trace.signal).max()) or 1.0
+    span, top = trace.elapsed[-1], trace.size
     t, n = trace.elapsed / span, trace.signal / top
     integrals = [-cumulative_simpson(n**power, x=t, initial=0.0) for power in (1, 2, 3)]
     columns = np.column_stack([t, *integrals, np.ones_like(t)])

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from .columns import choose, merge_repeated, refuse_bad_numbers, time_unit, unit
 from .reading import read_table
 
+_SMALLEST_SIGNAL, _LARGEST_SIGNAL = 1e-100, 1e100
 _SATURATED = 3  # so many equal largest values in a row are no chance
 
 
@@ -66,6 +67,22 @@ class Trace:
             )
         if self.sigma is not None and not (self.sigma > 0).all():
             raise ValueError(f"{self._label}: every sigma must be positive; leave sigma out where unknown")
+
+    @property
+    def size(self) -> float:
+        """Largest absolute signal, the natural unit of density; 1 where there is none to speak of.
+
+        Raises
+        ------
+        ValueError
+            If it is so large that its cube would overflow.
+        """
+        largest = float(np.abs(self.signal).max())
+        if largest > _LARGEST_SIGNAL:
+            raise ValueError(
+                f"{self._label}: a signal of {largest:.3g} is too large, n^3 would overflow; rescale it"
+            )
+        return largest if largest > _SMALLEST_SIGNAL else 1.0
 
     @property
     def _label(self) -> str:

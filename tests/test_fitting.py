@@ -183,6 +183,12 @@ def test_no_data_and_no_guess_make_a_fit_raise_or_warn(signal, guess, step):
     assert np.isfinite([*result.rates, result.n0, result.cost]).all()
 
 
+def test_signals_at_the_edge_of_what_numbers_hold():
+    assert fit(Trace([0, 1, 2], [2e-308, 1e-308, 0]), [0, 1, 0, 0]).converged
+    with pytest.raises(ValueError, match="too large"):
+        fit(Trace([0, 1, 2], [1e300, 1e299, 1e298]), [0, 1, 0, 0])
+
+
 def test_residuals_keep_their_sign_and_time_counts_from_the_first_point():
     trace = simulated()
     late = Trace(trace.t + 37.0, trace.signal)
