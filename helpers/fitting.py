@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from helpers import guesses as guessing
 from helpers import kinetics
 from helpers.kinetics import Rates
 from helpers.least_squares import LOSSES, Minimum, Problem, covariance, minimise, robust_triangle
+from helpers.progress import with_progress
 from helpers.series import fit_series as fit_series
 from helpers.traces import Trace
 
@@ -184,7 +184,7 @@ def fit_from_guesses(
     A progress bar appears once the work has taken a second. `table` shows all of them side by side.
     """
     guesses = list(guesses)
-    bar = tqdm(guesses, desc="fits", delay=1, leave=False, disable=not progress)
+    bar = with_progress(guesses, "fits", total=len(guesses), wanted=progress)
     return [fit(trace, guess, **options) for guess in bar]
 
 

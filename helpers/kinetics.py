@@ -11,6 +11,7 @@ from numpy.polynomial import legendre
 
 from helpers.exact_solution import Cells
 
+_NODES, _WEIGHTS = legendre.leggauss(64)
 _VANISHING_K1 = 1e-20  # in units of 1/T: far below rounding, and no coefficient pattern divides by zero
 
 
@@ -151,10 +152,9 @@ def shares(t_end: float, n0: float, rates) -> np.ndarray:
     [1.0, 0.0, 0.0]
     """
     # A decay spends most of its carriers early: times are spaced evenly in their cube root.
-    nodes, weights = legendre.leggauss(64)
-    root = (nodes + 1) / 2
+    root = (_NODES + 1) / 2
     terms = rate_terms(solve(t_end * root**3, n0, rates), rates)[1:]
-    carriers = terms @ (weights * root**2)
+    carriers = terms @ (_WEIGHTS * root**2)
     total = carriers.sum()
     return carriers / total if total > 0 else carriers
 

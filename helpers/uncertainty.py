@@ -6,18 +6,17 @@ live in `profiles`, `compare_terms` in `model_choice`, `advise` and `misfit` in 
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from helpers.advice import advise, misfit
 from helpers.fitting import PARAMETERS, Fit, Parameters, single_problem
 from helpers.least_squares import CONVERGED_OFFSET, minimise
 from helpers.model_choice import compare_terms
 from helpers.profiles import contour, profile
+from helpers.progress import with_progress
 from helpers.traces import Trace
 
 __all__ = ["Bootstrap", "advise", "bootstrap", "compare_terms", "contour", "misfit", "profile"]
@@ -116,13 +115,8 @@ def bootstrap(
     seeds = np.random.SeedSequence(seed).spawn(n)
     tasks = [(plan, seeds[first : first + _FITS_PER_TASK]) for first in range(0, n, _FITS_PER_TASK)]
     done = (executor.map if executor is not None else map)(_refit, tasks)
-    silent = not progress or "TQDM_DISABLE" in os.environ  # tqdm's own bar for notebooks overlooks it
-    with tqdm(total=n, desc="bootstrap", delay=1, leave=False, disable=silent) as bar:
-        parts = []
-        for part in done:
-            parts.append(part)
-            bar.update(len(part))
-    rows = np.concatenate(parts)
+    label = f"bootstrap, batches of {_FITS_PER_TASK}"
+    rows = np.concatenate(list(with_progress(done, label, total=len(tasks), wanted=progress)))
     return Bootstrap(rows[:, :-1], rows[:, -1] == 1, kind)
 
 

@@ -25,6 +25,7 @@ PAGES = [path for path in (ROOT / "README.md", ROOT / "data" / "README.md", *NOT
 ORDER = (
     *(
         "paths",
+        "progress",
         "units",
         "texts",
         "reading",
