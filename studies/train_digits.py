@@ -1,9 +1,9 @@
 """Train the small digit network on all of MNIST with three seeds; about 10 minutes a seed on two cores.
 
-    python studies/train_digits.py [--folder FOLDER] [--seeds 0 1 2]
+    python studies/train_digits.py [--folder FOLDER | --download] [--seeds 0 1 2]
 
-FOLDER holds the four MNIST files (or set WORKBOOK_MNIST, or put them into data/mnist; without any of these
-Keras downloads them). After each seed the record goes to results/digits_full_mnist.json and the weights to
+FOLDER holds the four MNIST files (or set WORKBOOK_MNIST, or put them into data/mnist); with --download Keras
+fetches them and checks them. After each seed the record goes to results/digits_full_mnist.json and the weights to
 build/digits_seed_0.keras, so that stopping early loses only the seed at work.
 
 The recipe is helpers.digit_networks.Recipe. The 10,000 test images choose nothing: not the recipe, not the
@@ -30,9 +30,12 @@ def main():
     """Train one network after the other and keep the record up to date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--folder", help="where the four files of MNIST are")
+    parser.add_argument("--download", action="store_true", help="let Keras download MNIST")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
-    data = digits.load(options.folder, download=True)
+    data = digits.load(options.folder, download=options.download)
+    if len(data.train_labels) < 60_000:
+        raise SystemExit(f"This run wants all of MNIST and found {data.source}: give --folder or --download.")
     recipe = Recipe()
     runs = []
     for seed in options.seeds:
