@@ -3,8 +3,8 @@
     python studies/train_digits.py [--folder FOLDER | --download] [--seeds 0 1 2]
 
 FOLDER holds the four MNIST files (or set WORKBOOK_MNIST, or put them into data/mnist); with --download Keras
-fetches them and checks them. After each seed the record goes to results/digits_full_mnist.json and the weights to
-build/digits_seed_0.keras, so that stopping early loses only the seed at work.
+fetches and checks them. After each seed the record goes to results/digits_full_mnist.json and the weights
+to build/digits_seed_0.keras, so that stopping early loses only the seed at work.
 
 The recipe is helpers.digit_networks.Recipe. The 10,000 test images choose nothing: not the recipe, not the
 epoch. They are looked at once, after the last one.
