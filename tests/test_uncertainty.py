@@ -5,6 +5,7 @@ Every number is seeded. The time grid has many early points and a long tail, so 
 
 import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -192,7 +193,7 @@ class TestBootstrap:
     def test_same_replicates_whatever_the_executor(self):
         found = fit(gaussian(np.random.default_rng(10), known=False))
         alone = bootstrap(found, n=60, kind="residual", seed=3, progress=False)
-        for pool in (ThreadPoolExecutor(2), ProcessPoolExecutor(1)):
+        for pool in (ThreadPoolExecutor(2), ProcessPoolExecutor(1, mp_context=get_context("spawn"))):
             with pool as executor:
                 shared = bootstrap(found, n=60, kind="residual", seed=3, progress=False, executor=executor)
             np.testing.assert_array_equal(shared.values, alone.values)
