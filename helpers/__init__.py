@@ -13,6 +13,6 @@ uncertainty   `profile`, `bootstrap`, `compare_terms`, `advise`; in profiles, pr
 records       `save`, `load` of .par files; the origin's pickles are read in old_records
 excitation    from a laser pulse to a density; units: from the data's units to cm and s
 plots         figures of one trace; plots_errors and plots_physics the others; slopes, valley
-panel         `GuessPanel`; its widgets are in sliders, its picture in panel_view
+panel         `GuessPanel`; its widgets are in sliders, its picture in panel_view, pixels
 remainder     the Keras studies, apart from the rest: with digits, digit_networks, network_plots, backend
 """

@@ -18,6 +18,7 @@ from helpers import fitting, guesses, kinetics
 from helpers.fitting import PARAMETERS
 from helpers.kinetics import Rates
 from helpers.panel_view import HEIGHT, PROCESSES, SCALES, WIDTH, DecayView, raised, share_bar
+from helpers.pixels import InlineImage
 from helpers.sliders import ParameterControl, slider_stops
 from helpers.traces import Trace
 from helpers.units import axis_label
@@ -130,8 +131,8 @@ class GuessPanel(widgets.Box):
         }
         self.scale = widgets.ToggleButtons(options=SCALES, value=SCALES[1], style={"button_width": "90px"})
         self.menu = widgets.Dropdown(layout={"width": "392px"})
-        self.picture = widgets.Image(
-            format="png", width=WIDTH, height=HEIGHT, layout={"flex": "0 0 auto", "max_width": "none"}
+        self.picture = InlineImage(
+            width=WIDTH, height=HEIGHT, layout={"flex": "0 0 auto", "max_width": "none"}
         )
         self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
         self.message.layout = {"height": "48px", "overflow": "auto"}
@@ -182,8 +183,8 @@ class GuessPanel(widgets.Box):
         self.residuals = self.trace.signal - self.model
         size = float(np.abs(self.residuals).max()) or 1.0
         self.rmse = size * float(np.sqrt(np.mean((self.residuals / size) ** 2)))
-        self.shares = kinetics.shares(self.trace.elapsed[-1], n0, rates)
         self.picture.value = self.view.draw(n[: t_curve.size], self.residuals)
+        self.shares = kinetics.shares(self.trace.elapsed[-1], n0, rates)
         self.readout.value = f"<b>{raised(self._rmse_text())}</b>"
         self.split.value = share_bar(self.shares) + self._shares_text()
 

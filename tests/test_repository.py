@@ -50,6 +50,7 @@ ORDER = (
         "plots_physics",
         "plots_errors",
         "sliders",
+        "pixels",
         "panel_view",
         "panel",
     ),

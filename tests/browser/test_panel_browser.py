@@ -78,7 +78,7 @@ class Panel:
         self.page.locator(f".on-{name} input").click()
 
     def picture(self):
-        return self.page.locator("img.picture").get_attribute("src")
+        return self.page.evaluate("() => document.querySelector('img.picture').src")
 
     def wait_text(self, name, condition):
         """Wait until the text of a widget meets a condition on `text`, written in JavaScript."""
@@ -117,7 +117,7 @@ def lab(chromium, tmp_path_factory):
     variables = {"WORKBOOK_RESULTS": str(home / "results")}
     with jupyterlab(folder, home, **variables) as address, browser_page(chromium) as (page, errors):
         open_and_run(page, address.format(NOTEBOOK.name))
-        page.wait_for_selector("img.picture[src^=blob]")
+        page.wait_for_selector("img.picture[src^=data]")
         yield page, errors, home / "results" / "guesses.json"
 
 
