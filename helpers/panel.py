@@ -277,6 +277,7 @@ class GuessPanel(widgets.Box):
         names = [f"{number}: {text}" for number, text in enumerate(numbers, 1)]
         title = f"Kept guesses (G, k1, k2, k3): {len(kept)}"
         self.menu.options = [(title, _TITLE), *zip(names, range(len(kept)), strict=True)]
+        self.menu.value = _TITLE
 
     def _choose(self, change) -> None:
         if change.new not in (None, _TITLE):

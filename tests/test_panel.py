@@ -195,6 +195,15 @@ class TestButtons:
         assert len(panel.menu.options) == 5
         assert not np.array_equal(pixels(picture), pixels(panel.picture.value))
 
+    def test_the_menu_always_shows_its_title(self, panel):
+        shown = [panel.menu.label]
+        panel.buttons["keep"].click()
+        shown.append(panel.menu.label)
+        panel.menu.value = 0
+        panel.scale.value = SCALES[0]
+        shown.append(panel.menu.label)
+        assert [text.rpartition(" ")[2] for text in shown] == ["0", "1", "1"]
+
     def test_the_menu_sets_a_kept_guess_again_and_again(self, panel):
         panel.buttons["keep"].click()
         kept = panel.rates

@@ -6,6 +6,7 @@ With WORKBOOK_SCREENSHOT=docs/panel.png a picture of the panel is written there 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -235,8 +236,10 @@ def test_a_kept_guess_is_in_the_file_and_in_the_menu(panel, lab):
     assert kept[:3] == list(guesses.ORIGINAL)
     assert kept[-1].k2 == 0.00234
     expect(panel.page.locator(".kept select option")).to_have_count(len(kept) + 1)
-    panel.page.locator(".kept select").select_option(index=1)
+    menu = panel.page.locator(".kept select")
+    menu.select_option(index=1)
     panel.wait_box("k2", "0.0005")
+    expect(menu.locator("option:checked")).to_have_text(re.compile("Kept"))  # ready for the next choice
 
 
 def test_reset_goes_back_to_the_beginning(panel):
