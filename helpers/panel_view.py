@@ -29,7 +29,8 @@ WIDTH, HEIGHT = 640, 440  # pixels
 _STYLE = STYLE | {"figure.constrained_layout.use": False}  # nothing may move when a label grows
 _KEPT = {"color": COLOURS["blue"], "linewidth": 0.8}
 _CURVE_POINTS = 400
-_LABEL, _PLAIN = (-0.105, 0.5), (-2, 3)  # its place is fixed: tick labels of more digits become powers of ten
+_LABEL_PLACE = (-0.105, 0.5)  # fixed, so that the axis below can be drawn by itself
+_PLAIN_POWERS = (-2, 3)  # tick labels of other sizes get a power of ten: more digits would reach the label
 _BACKDROPS = 12  # kept; 1.4 MB each
 _COLUMNS, _PER_COLUMN = 500, 3  # more points than that are not told apart
 
@@ -162,7 +163,7 @@ class DecayView:
         axes.plot(trace.elapsed[drawn], trace.signal[drawn], **DATA)
         (self._model,) = axes.plot(self.t_curve, self.t_curve, **MODEL, animated=True)
         if self.scale == "linear":
-            axes.ticklabel_format(axis="y", scilimits=_PLAIN)
+            axes.ticklabel_format(axis="y", scilimits=_PLAIN_POWERS)
         else:
             axes.set_yscale("log")
         if self.scale == "log-log":
@@ -170,7 +171,7 @@ class DecayView:
         axes.set_xlim(*self._t_limits())
         axes.set_ylim(*self._signal_limits())
         axes.set_ylabel(axis_label("n" if trace.signal_unit else "signal", trace.signal_unit))
-        axes.yaxis.set_label_coords(*_LABEL)
+        axes.yaxis.set_label_coords(*_LABEL_PLACE)
         axes.tick_params(labelbottom=False)
         axes.set_title(self._not_drawn(), fontsize=8, loc="right", color="0.3")
 
@@ -182,9 +183,9 @@ class DecayView:
         axes.axhline(0, color="0.5", linewidth=0.8)
         t = trace.elapsed[drawn]
         (self._residuals,) = axes.plot(t, np.zeros_like(t), **DATA, animated=True)
-        axes.ticklabel_format(axis="y", scilimits=_PLAIN)
+        axes.ticklabel_format(axis="y", scilimits=_PLAIN_POWERS)
         axes.set_ylabel("data − model")
-        axes.yaxis.set_label_coords(*_LABEL)
+        axes.yaxis.set_label_coords(*_LABEL_PLACE)
         start = f" − {trace.t[0]:g}" if trace.t[0] else ""
         axes.set_xlabel(axis_label(f"t{start}", trace.t_unit))
 

@@ -16,6 +16,9 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 from ipywidgets.widgets.trait_types import CByteMemoryView
+from matplotlib.colors import to_rgb
+
+from helpers.plots import COLOURS
 
 _LEVELS = 32  # of red, green and blue that the table of colours tells apart
 _STEPS = 32  # from one colour to the next
@@ -58,12 +61,8 @@ def packed(rgba: np.ndarray, backdrop: Backdrop) -> bytes:
     rows[:, 1:][moved] = colour_numbers(_whole(rgba)[moved].view(np.uint8).reshape(-1, 4))
     height, width, _ = rgba.shape
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, numbers of a palette
-    chunks = {
-        b"IHDR": header,
-        b"PLTE": _palette().tobytes(),
-        b"IDAT": zlib.compress(rows.data, 1),
-        b"IEND": b"",
-    }
+    chunks = {b"IHDR": header, b"PLTE": _palette().tobytes()}
+    chunks |= {b"IDAT": zlib.compress(rows.data, 1), b"IEND": b""}
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks.items())
 
 
@@ -81,9 +80,8 @@ class InlineImage(widgets.Image):
 
 
 def _address(png: memoryview | bytes) -> bytes:
-    return (b"data:image/png;base64," + base64.b64encode(png)).ljust(
-        _SEGMENT
-    )  # blanks at its end are ignored
+    address = b"data:image/png;base64," + base64.b64encode(png)
+    return address.ljust(_SEGMENT)  # blanks at the end of an address mean nothing
 
 
 def _whole(rgba: np.ndarray) -> np.ndarray:
@@ -97,22 +95,17 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 @functools.cache
 def _palette() -> np.ndarray:
     """Colours of shape (256, 3): greys, and what soft edges make of the drawn colours on each other."""
-    white, black, grey = (255, 255, 255), (0, 0, 0), (154, 154, 154)
-    blue, vermilion = (0, 114, 178), (213, 94, 0)
-    ways = [
-        (white, grey),
-        (grey, black),
-        (white, vermilion),
-        (vermilion, black),
-        (white, blue),
-        (blue, black),
-    ]
-    ways += [(vermilion, grey), (vermilion, blue)]
-    return np.concatenate([np.linspace(*way, _STEPS).round() for way in ways]).astype(np.uint8)
+    grey, blue, vermilion = (to_rgb(COLOURS[name]) for name in ("grey", "blue", "vermilion"))
+    white, black = (1, 1, 1), (0, 0, 0)
+    ways = [(white, grey), (grey, black), (white, vermilion), (vermilion, black)]
+    ways += [(white, blue), (blue, black), (vermilion, grey), (vermilion, blue)]
+    shades = np.concatenate([np.linspace(*way, _STEPS) for way in ways])
+    return (255 * shades).round().astype(np.uint8)
 
 
 @functools.cache
 def _nearest() -> np.ndarray:
+    """Make the table of the palette's nearest colour for each of 32 x 32 x 32 colours."""
     level = (np.arange(_LEVELS) * 255) // (_LEVELS - 1)
     colours = np.stack(np.meshgrid(level, level, level, indexing="ij"), axis=-1).reshape(-1, 3)
     palette = _palette().astype(float)
