@@ -10,11 +10,13 @@ import numpy as np
 from scipy.integrate import cumulative_simpson
 from scipy.optimize import nnls
 
+from helpers import entries
 from helpers.kinetics import Rates
 from helpers.paths import RESULTS, write_text
 from helpers.traces import Trace
 
 FILE = RESULTS / "guesses.json"
+_NAMES = ("G", "k1", "k2", "k3")
 
 # The three tries that the workbook's origin began with, for a trace in ns and 10^16 cm^-3.
 ORIGINAL = (
@@ -77,13 +79,13 @@ def load(path: str | Path = FILE) -> list[Rates]:
     """
     path = Path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["guesses"]
-        return [Rates(**{name: entry[name] for name in ("G", "k1", "k2", "k3")}) for entry in entries]
+        kept = entries.array(entries.parse(path.read_bytes()), "guesses")
+        return [Rates(*(entries.not_negative(guess, name) for name in _NAMES)) for guess in kept]
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path} is missing; run 02_tune_guesses to keep guesses, or call guesses.save"
         ) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(
             f"{path.name} does not hold guesses ({error}); expected"
             ' {"guesses": [{"G": 0, "k1": 0.01, "k2": 0.001, "k3": 1e-07}, …]}: mend or delete the file'
@@ -92,6 +94,6 @@ def load(path: str | Path = FILE) -> list[Rates]:
 
 def save(guesses: Iterable[Rates], path: str | Path = FILE) -> Path:
     """Keep guesses in a JSON file, whole or not at all; what was there is replaced."""
-    entries = [dict(zip(("G", "k1", "k2", "k3"), Rates(*guess), strict=True)) for guess in guesses]
-    lines = ",\n".join(f"    {json.dumps(entry)}" for entry in entries)
+    kept = [dict(zip(_NAMES, Rates(*guess), strict=True)) for guess in guesses]
+    lines = ",\n".join(f"    {json.dumps(guess)}" for guess in kept)
     return write_text(path, f'{{\n  "guesses": [\n{lines}\n  ]\n}}\n')

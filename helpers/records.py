@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import math
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers import kinetics, old_records
+from helpers import entries, kinetics, old_records
 from helpers.fitting import PARAMETERS, Fit, Parameters
 from helpers.kinetics import Rates
 from helpers.paths import write_text
@@ -146,17 +147,13 @@ def load(path: str | Path) -> Record:
         content = path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; run 03_optimize, which writes the .par files") from None
-    if not content.lstrip().startswith(b"{"):
+    if not content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         return _old(path.name, content)
     try:
-        entries = json.loads(content.decode("utf-8"), parse_constant=_refuse)
-        if entries.get("format") != FORMAT:
-            raise ValueError(f'its "format" is not "{FORMAT}"')
-        return _record(entries)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        return _record(entries.parse(content))
+    except ValueError as error:
         raise ValueError(
-            f"{path.name} is no whole record of a fit: {reason}; delete it and run 03_optimize again"
+            f"{path.name} is no whole record of a fit: {error}; delete it and run 03_optimize again"
         ) from error
 
 
@@ -209,37 +206,45 @@ def _error(error: float) -> float | None:
     return _rounded(error, _ERROR_DIGITS) if math.isfinite(error) else None
 
 
-def _record(entries: dict) -> Record:
-    optimized = [entries["optimized"][name] for name in PARAMETERS]
-    status = Parameters(*(_one_of(_STATUS, entry["status"]) for entry in optimized))
-    values = [_number(entry["value"]) for entry in optimized]
-    errors = (
-        _optional(entry["stderr"], math.inf if entry["status"] == "free" else math.nan) for entry in optimized
-    )
-    data = entries["data"]
+def _record(content: dict) -> Record:
+    def of_all(read, entry: str, **options) -> Parameters:
+        return Parameters(*(read(content, "optimized", name, entry, **options) for name in PARAMETERS))
+
+    entries.text(content, "format", choices=(FORMAT,))
+    values = of_all(entries.not_negative, "value")
     return Record(
-        guess=Rates(*(_number(entries["guess"][name]) for name in PARAMETERS[:4])),
+        guess=Rates(*(entries.not_negative(content, "guess", name) for name in PARAMETERS[:4])),
         rates=Rates(*values[:4]),
-        n0=_not_negative("n0", values[4]),
-        cost=_not_negative("cost", _number(entries["cost"])),
-        rmse=_not_negative("rmse", _number(entries["rmse"])),
-        stderr=Parameters(*errors),
-        status=status,
-        units=Parameters(*(_text(entry["unit"]) for entry in optimized)),
-        data=DataStamp(
-            name=_text(data["name"]),
-            points=int(_number(data["points"])),
-            first_time=_number(data["first_time"]),
-            last_time=_number(data["last_time"]),
-            t_unit=_text(data["t_unit"]),
-            signal_unit=_text(data["signal_unit"]),
-            sha256=_text(data["sha256"]),
-        ),
-        loss=_text(entries["loss"]),
-        converged=_one_of((True, False), entries["converged"]),
-        message=_text(entries["message"]),
-        versions={_text(name): _text(value) for name, value in entries["versions"].items()},
+        n0=values.n0,
+        cost=entries.not_negative(content, "cost"),
+        rmse=entries.not_negative(content, "rmse"),
+        stderr=of_all(_stderr, "stderr"),
+        status=of_all(entries.text, "status", choices=_STATUS),
+        units=of_all(entries.text, "unit"),
+        data=_stamp(entries.take(content, "data")),
+        loss=entries.text(content, "loss"),
+        converged=entries.boolean(content, "converged"),
+        message=entries.text(content, "message"),
+        versions=entries.texts(content, "versions"),
     )
+
+
+def _stamp(data: dict) -> DataStamp:
+    return DataStamp(
+        name=entries.text(data, "name"),
+        points=entries.count(data, "points", least=2),
+        first_time=entries.number(data, "first_time"),
+        last_time=entries.number(data, "last_time"),
+        t_unit=entries.text(data, "t_unit"),
+        signal_unit=entries.text(data, "signal_unit"),
+        sha256=entries.text(data, "sha256"),
+    )
+
+
+def _stderr(content: dict, *way: str) -> float:
+    if entries.take(content, *way) is not None:
+        return entries.not_negative(content, *way)
+    return math.inf if entries.take(content, *way[:-1], "status") == "free" else math.nan
 
 
 def _old(name: str, content: bytes) -> Record:
@@ -264,35 +269,3 @@ def _old(name: str, content: bytes) -> Record:
         message="read from a pickled file of the workbook's origin",
         versions={},
     )
-
-
-def _number(value) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} stands where a number belongs")
-    return float(value)
-
-
-def _optional(value, otherwise: float) -> float:
-    return otherwise if value is None else _number(value)
-
-
-def _not_negative(name: str, value: float) -> float:
-    if value < 0:
-        raise ValueError(f"{name} = {value:g} is negative")
-    return value
-
-
-def _text(value) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} stands where a text belongs")
-    return value
-
-
-def _one_of(choices: tuple, value):
-    if value not in choices:
-        raise ValueError(f"{value!r} stands where {' or '.join(map(repr, choices))} belongs")
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"it holds {constant}, which is no number")

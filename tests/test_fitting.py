@@ -240,8 +240,16 @@ def test_guess_file_gives_back_every_digit(tmp_path_factory, numbers):
 def test_guess_files_that_are_none_are_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="02_tune_guesses"):
         guesses.load(tmp_path / "missing.json")
-    for text in ("", "[]", '{"guesses": [{"G": 1}]}', '{"guesses": [{"G": -1, "k1": 0, "k2": 0, "k3": 0}]}'):
-        path = tmp_path / "broken.json"
+    path = tmp_path / "broken.json"
+    values = ("-1", "true", '"1"', "null", "NaN", "1e400", "1" + "0" * 400, '1, "G": 2')
+    one_wrong = [f'{{"guesses": [{{"G": {value}, "k1": 0, "k2": 0, "k3": 0}}]}}' for value in values]
+    for text in ("", "[]", '{"guesses": {}}', '{"guesses": [{"G": 1}]}', "[" * 50_000, *one_wrong):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"broken\.json"):
             guesses.load(path)
+
+
+def test_a_guess_file_may_begin_with_the_mark_of_its_encoding(tmp_path):
+    path = guesses.save(guesses.ORIGINAL, tmp_path / "guesses.json")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert guesses.load(path) == list(guesses.ORIGINAL)

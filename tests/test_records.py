@@ -179,12 +179,43 @@ class TestDamage:
                 with pytest.raises(ValueError, match=r"a_1\.par is no whole record .*03_optimize"):
                     records.load(saved)
 
-    @pytest.mark.parametrize("wrong", ["1", True, -1.0, math.nan, math.inf, None])
+    @pytest.mark.parametrize("wrong", ["1", True, -1.0, math.nan, math.inf, None, 10**400])
     @pytest.mark.parametrize("name", fitting.PARAMETERS)
     def test_a_value_that_is_no_sound_number_is_refused(self, saved, name, wrong):
         path = damaged(saved, lambda entries: entries["optimized"][name].update(value=wrong))
         with pytest.raises(ValueError, match=r"a_1\.par"):
             records.load(path)
+
+    @pytest.mark.parametrize("number", ["1e400", "-0.1", "true", '"1"', "NaN"])
+    @pytest.mark.parametrize("name", ["k1", "n0"])
+    def test_a_standard_error_that_is_no_sound_number_is_refused(self, saved, name, number):
+        path = damaged(saved, lambda entries: entries["optimized"][name].update(stderr="here"))
+        path.write_text(path.read_text(encoding="utf-8").replace('"here"', number), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"a_1\.par"):
+            records.load(path)
+
+    @pytest.mark.parametrize(
+        ("part", "name", "wrong"),
+        [("data", "points", wrong) for wrong in (791.5, -4, 1, True, "791")]
+        + [("data", "first_time", "0"), ("data", "last_time", 10**400)]
+        + [(None, "converged", wrong) for wrong in (1, 0.0, "true", None)]
+        + [(None, name, wrong) for name in ("cost", "rmse") for wrong in (-1, 10**400, True)]
+        + [(None, "versions", [1]), ("versions", "numpy", 2)],
+    )
+    def test_an_entry_that_cannot_be_is_refused_by_name(self, saved, part, name, wrong):
+        path = damaged(saved, lambda entries: (entries[part] if part else entries).update({name: wrong}))
+        with pytest.raises(ValueError, match=rf"a_1\.par is no whole record of a fit: .*{name}"):
+            records.load(path)
+
+    def test_an_entry_that_stands_twice_is_refused(self, saved):
+        text = saved.read_text(encoding="utf-8").replace('"cost"', '"cost": 1, "cost"')
+        saved.write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match="'cost' stands in it twice"):
+            records.load(saved)
+
+    def test_a_mark_of_the_encoding_does_no_harm(self, saved):
+        saved.write_bytes(b"\xef\xbb\xbf" + saved.read_bytes())
+        assert records.load(saved).converged is True
 
     def test_a_file_that_was_cut_off_is_refused(self, saved):
         content = saved.read_bytes()

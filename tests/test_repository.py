@@ -28,6 +28,7 @@ ORDER = (
         "progress",
         "units",
         "texts",
+        "entries",
         "reading",
         "columns",
         "traces",
