@@ -60,14 +60,15 @@ def _four(entries: dict, key: str) -> list[float]:
     if key not in entries:
         raise ValueError(f"it has no entry {key!r}")
     values = entries[key]
-    values = values.values if isinstance(values, _Array) else values
+    if isinstance(values, _Array) and values.shape == (4,):
+        values = values.values
     if not isinstance(values, list | tuple) or len(values) != 4:
         raise ValueError(f"{key} does not hold the four numbers G, k1, k2, k3")
     return [_one(key, value) for value in values]
 
 
 def _one(key: str, value) -> float:
-    if isinstance(value, _Array) and len(value.values) == 1:
+    if isinstance(value, _Array) and value.shape in ((), (1,)) and len(value.values) == 1:
         value = value.values[0]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key} holds something that is no number")
@@ -102,9 +103,10 @@ class _Array:
 
     def __init__(self, *_):
         self.values: list = []
+        self.shape: tuple = (0,)
 
     def set_state(self, state):
-        _, _shape, dtype, _is_fortran, content = state
+        _, self.shape, dtype, _is_fortran, content = state
         self.values = _of_type(dtype).numbers(content)
 
 
@@ -118,9 +120,9 @@ def _scalar(dtype, content) -> float:
     return _of_type(dtype).numbers(content)[0]
 
 
-def _from_buffer(content, dtype, *_) -> _Array:
+def _from_buffer(content, dtype, shape, order) -> _Array:
     array = _Array()
-    array.values = _of_type(dtype).numbers(content)
+    array.set_state((1, shape, dtype, order == "F", content))
     return array
 
 

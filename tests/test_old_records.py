@@ -94,6 +94,16 @@ def test_any_numbers_come_back_as_python_itself_reads_them(guess, found, cost, p
     assert read == ([float(value) for value in guess], found, None if cost is None else float(cost))
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("cost", [np.array(93.6), np.array([93.6])])
+def test_a_cost_may_be_an_array_of_one_number(cost, protocol):
+    entries = {"initial_guess": GUESS, "optimized": np.array(FOUND), "cost": cost}
+    assert old_records.read("a.par", pickle.dumps(entries, protocol))[2] == 93.6
+    entries["cost"] = cost.reshape(1, 1)
+    with pytest.raises(ValueError, match="cost holds something that is no number"):
+        old_records.read("a.par", pickle.dumps(entries, protocol))
+
+
 class Calls:
     """Pickles to a call of the function: what an attacker would send."""
 
@@ -141,6 +151,10 @@ def test_a_shell_command_is_refused_whatever_instruction_brings_it():
         (np.array([1, 2, 3, None]), "of numbers"),
         (np.array(["1", "2", "3", "4"]), "of numbers"),
         (np.array([1, 2, 3, 4j]), "of numbers"),
+        (np.ones((2, 2)), "four numbers"),
+        (np.ones((1, 4)), "four numbers"),
+        (np.ones((4, 1), order="F"), "four numbers"),
+        ([1, 2, 3, np.ones((1, 1))], "no number"),
         ({"G": 0}, "four numbers"),
     ],
 )
