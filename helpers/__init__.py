@@ -2,7 +2,8 @@
 
 The notebooks open these doors; behind each stand the rooms that it needs.
 
-traces        `Trace`, `load_trace`; a file is understood or refused by row in columns, reading, texts
+traces        `Trace`, `load_trace`; a file is understood or refused by row in columns, reading,
+              dialects, texts
 kinetics      `Rates`, `solve`, `solve_with_jacobian`; the integrals are in exact_solution
 equations     `solve` and `fit` for an equation of one's own; the ODE solver is in integration
 guesses       `suggest`, `load`, `save`; what is in a JSON file is checked in entries

@@ -7,35 +7,25 @@ comments. What stands before it is the preamble, where no spoilt row of numbers 
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .texts import read_lines
+from .dialects import BLANKS, CELL_ERROR, Dialect, recognise
+from .texts import read_lines, shown
 from .units import is_time
 
 _LONGEST_LINE = 20_000  # characters
 _LARGEST_VALUE = 1e100  # its cube is still a number
-_SAMPLED = 200  # lines from each end that decide on the dialect
 _REMEDY = "correct or delete the row, or mark it as a comment with '#'"
-_BLANKS = " \t\v\f"
-_EXPONENT = r"(?:[eEdD][+-]?[0-9]+)?"
-_NUMBER = {
-    ".": re.compile(rf"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+){_EXPONENT}"),
-    ",": re.compile(rf"[+-]?[0-9]+(?:,[0-9]+)?{_EXPONENT}"),
-}
 _NO_WORD = re.compile(r"[\W\d_eEdD]*\d[\W\d_eEdD]*")
 _LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)|\d{1,2}:\d\d")
 _NO_VALUE = re.compile(r"\W*|=.*|[+-]?(nan|inf|infinity)\b.*|n/?a|null|none|true|false", re.IGNORECASE)
-_CELL_ERROR = re.compile(r"#[^\W\d_][\w/]*[!?]|#N/A|#NV|[#%!;/]+")
 _CUT_THOUSANDS = re.compile(r"[^,]*,[+-]?[1-9][0-9]{0,2},[0-9]{3}(\.[0-9]*)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 
@@ -54,41 +44,6 @@ class Table:
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     doubt: str = ""
-
-
-class _Dialect(NamedTuple):
-    separator: str  # "" means any run of blanks and tabs
-    decimal: str
-
-    def fields(self, line: str) -> list[str]:
-        """Split a line at its separators; fields without blanks and quotes, empty ones at the end dropped."""
-        if self.separator:
-            fields = [field.strip(_BLANKS) for field in line.split(self.separator)]
-        else:  # str.split would also cut at the blanks that mark thousands, such as U+00A0
-            fields = line.split() if line.isascii() else re.split(rf"[{_BLANKS}]+", line.strip(_BLANKS))
-        if '"' in line or "'" in line:
-            if self.separator and any(field.count('"') % 2 for field in fields) and line.count('"') % 2 == 0:
-                fields = next(csv.reader([line], delimiter=self.separator, skipinitialspace=True))
-            fields = [_unquoted(field.strip(_BLANKS)) for field in fields]
-        while fields and not fields[-1]:
-            fields.pop()
-        return fields
-
-    def is_number(self, field: str) -> bool:
-        return _NUMBER[self.decimal].fullmatch(field) is not None
-
-    def are_numbers(self, fields: list[str]) -> bool:
-        return all(map(_NUMBER[self.decimal].fullmatch, fields))
-
-    def is_comment(self, line: str, width: int) -> bool:
-        """Tell a comment from a row of numbers whose first field is a bare mark or an error such as #N/A."""
-        marks = ("#", "%", "!", "//") if self.separator == ";" else ("#", "%", "!", "//", ";")
-        if not line.lstrip(_BLANKS + "\"'").startswith(marks):
-            return False
-        fields = self.fields(line)
-        is_row = len(fields) == width and self.are_numbers(fields[1:])
-        is_cut = self.separator or len(fields[0]) > 1  # between blanks, "# 5" is a comment
-        return not (is_row and is_cut and _CELL_ERROR.fullmatch(fields[0]))
 
 
 def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
@@ -113,7 +68,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     if max(map(len, lines)) > _LONGEST_LINE:
         row = 1 + max(range(len(lines)), key=lambda index: len(lines[index]))
         raise ValueError(f"{file}, row {row}: the line is too long; write one point per row, in columns")
-    dialect, width = _recognise(file, lines, decimal)
+    dialect, width = recognise(file, lines, decimal)
     first = _first_row(file, lines, dialect, width)
     rows, cells = _rows_of_numbers(file, lines, dialect, width, first)
     names, units = _header(file, lines[: first - 1], dialect, width)
@@ -123,49 +78,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     return Table(file, _values(file, rows, cells), np.array(rows), names, units, doubt)
 
 
-def _recognise(file: str, lines: list[str], decimal: str | None) -> tuple[_Dialect, int]:
-    """Return the dialect in which most sampled lines are rows of numbers, and their usual width."""
-    filled = [line for line in lines if line.strip()]
-    sample = filled if len(filled) < 2 * _SAMPLED else filled[:_SAMPLED] + filled[-_SAMPLED:]
-    best, most, width = None, 0.0, 0
-    for mark in decimal or ".,":
-        for separator in (";", "\t", ",", ""):
-            dialect = _Dialect(separator, mark)
-            rows = [fields for fields in map(dialect.fields, sample) if dialect.are_numbers(fields)]
-            widths = Counter(len(fields) for fields in rows if len(fields) > 1)
-            # Blanks come second to tabs, where two in a row enclose an empty field.
-            score = widths.total() * (1.0 if separator else 0.5)
-            if score > most:
-                best, most, width = dialect, score, widths.most_common(1)[0][0]
-    if best is None:
-        raise ValueError(_why_no_rows(file, lines))
-    return best, width
-
-
-def _why_no_rows(file: str, lines: list[str]) -> str:
-    marks = ("#", "%", "!", "//", ";")
-    filled = [(row, line.strip()) for row, line in enumerate(lines, 1) if line.strip()]
-    if not filled:
-        return f"{file}: the file is empty; there is no data in it"
-    start = filled[0][1]
-    if start.startswith("<"):
-        return (
-            f"{file}, row {filled[0][0]}: an HTML or XML page, no table of numbers; download the data itself"
-        )
-    if start.startswith(("{", "[")):
-        return f"{file}, row {filled[0][0]}: JSON or its like, no table of numbers; export the table as CSV"
-    data = [(row, line) for row, line in filled if not line.startswith(marks)]
-    if not data:
-        return f"{file}: comments only, no numeric rows; the data is empty"
-    if any(number.fullmatch(data[-1][1].strip("\"'")) for number in _NUMBER.values()):
-        return f"{file}, row {data[-1][0]}: one column of numbers; a trace needs two, time and signal"
-    return (
-        f"{file}, row {data[0][0]}: no numeric data; {_shown(data[0][1])} is no row of numbers and neither"
-        " is any other; give two columns of plain numbers, time and signal"
-    )
-
-
-def _first_row(file: str, lines: list[str], dialect: _Dialect, width: int) -> int:
+def _first_row(file: str, lines: list[str], dialect: Dialect, width: int) -> int:
     """Return the row where the numbers begin; no line before it may be a spoilt row of numbers."""
     for row, line in enumerate(lines, 1):
         if not line.strip() or dialect.is_comment(line, width):
@@ -178,7 +91,7 @@ def _first_row(file: str, lines: list[str], dialect: _Dialect, width: int) -> in
     raise AssertionError("a recognised dialect has a row of numbers")
 
 
-def _is_spoilt(line: str, fields: list[str], dialect: _Dialect, width: int) -> bool:
+def _is_spoilt(line: str, fields: list[str], dialect: Dialect, width: int) -> bool:
     if not fields or (_DATE.match(fields[0]) and not any(map(dialect.is_number, fields))):
         return False
     if _NO_WORD.fullmatch(line):
@@ -186,13 +99,13 @@ def _is_spoilt(line: str, fields: list[str], dialect: _Dialect, width: int) -> b
     if len(fields) != width:
         return False
     others = any(_LIKE_A_NUMBER.match(field) for field in fields[1:])
-    if _NO_VALUE.fullmatch(fields[0]) or _CELL_ERROR.fullmatch(fields[0]):
+    if _NO_VALUE.fullmatch(fields[0]) or CELL_ERROR.fullmatch(fields[0]):
         return others or bool(re.search(r"\w", fields[0]))
     return dialect.is_number(fields[0]) or (others and bool(_LIKE_A_NUMBER.match(fields[0])))
 
 
 def _rows_of_numbers(
-    file: str, lines: list[str], dialect: _Dialect, width: int, first: int
+    file: str, lines: list[str], dialect: Dialect, width: int, first: int
 ) -> tuple[list[int], list[str]]:
     """Return row numbers and rows in one plain form: commas between the fields, decimal points."""
     rows, cells = [], []
@@ -208,7 +121,7 @@ def _rows_of_numbers(
     return rows, cells
 
 
-def _why_no_row(file: str, row: int, fields: list[str], dialect: _Dialect, width: int) -> str:
+def _why_no_row(file: str, row: int, fields: list[str], dialect: Dialect, width: int) -> str:
     column, bad = next(
         ((column, field) for column, field in enumerate(fields, 1) if not dialect.is_number(field)), (0, "")
     )
@@ -217,18 +130,18 @@ def _why_no_row(file: str, row: int, fields: list[str], dialect: _Dialect, width
     elif not bad:
         cause = f"the field in column {column} is empty, its value is missing"
     else:
-        cause = f"{_shown(bad)} is not a finite number"
-        if _NUMBER["," if dialect.decimal == "." else "."].fullmatch(bad):
+        cause = f"{shown(bad)} is not a finite number"
+        if dialect._replace(decimal="," if dialect.decimal == "." else ".").is_number(bad):
             cause += f" where the decimal mark is {dialect.decimal!r}"
     return f"{file}, row {row}: {cause}; {_REMEDY}"
 
 
 def _header(
-    file: str, above: list[str], dialect: _Dialect, width: int
+    file: str, above: list[str], dialect: Dialect, width: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the column names and the units from the two lines just above the numbers, or empty tuples."""
     filled = [line for line in above if re.search(r"[^\W\d_]", line)][-2:]
-    words = [dialect.fields(line.strip(_BLANKS).lstrip("#%!;/ ")) for line in filled]
+    words = [dialect.fields(line.strip(BLANKS).lstrip("#%!;/ ")) for line in filled]
     words = [tuple(fields) if not any(map(dialect.is_number, fields)) else () for fields in words]
     if not words:
         return (), ()
@@ -244,7 +157,7 @@ def _header(
     return words[-1], ()
 
 
-def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: _Dialect) -> None:
+def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: Dialect) -> None:
     """Refuse a file in which every decimal mark could as well be a thousands separator (1,234)."""
     if dialect == (",", "."):
         return
@@ -283,16 +196,7 @@ def _values(file: str, rows: list[int], cells: list[str]) -> np.ndarray:
     large = np.flatnonzero((np.abs(values) > _LARGEST_VALUE).any(axis=1))
     if large.size:
         raise ValueError(
-            f"{file}, row {rows[large[0]]}: {_shown(cells[large[0]])}: too large, n^3 would overflow the"
+            f"{file}, row {rows[large[0]]}: {shown(cells[large[0]])}: too large, n^3 would overflow the"
             " range of finite numbers; rescale the column, for instance to units of 10^16 cm^-3"
         )
     return values
-
-
-def _unquoted(field: str) -> str:
-    is_quoted = len(field) > 1 and field[0] == field[-1] and field[0] in "\"'"
-    return field[1:-1].strip(_BLANKS) if is_quoted else field
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")

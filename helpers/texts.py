@@ -96,3 +96,8 @@ def _decoded(file: str, data: bytes) -> str:
         if encoding is None:
             return data.decode("latin-1")
         raise ValueError(f"{file}: damaged {encoding} text ({error.reason}); save it as UTF-8") from error
+
+
+def shown(text: str) -> str:
+    """Return a text as messages quote it, cut where it is long."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -29,6 +29,7 @@ ORDER = (
         "units",
         "texts",
         "entries",
+        "dialects",
         "reading",
         "columns",
         "traces",
