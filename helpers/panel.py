@@ -17,9 +17,9 @@ import numpy as np
 from helpers import fitting, guesses, kinetics
 from helpers.fitting import PARAMETERS
 from helpers.kinetics import Rates
-from helpers.panel_view import HEIGHT, PROCESSES, SCALES, WIDTH, DecayView, raised, share_bar
+from helpers.panel_view import HEIGHT, SCALES, WIDTH, DecayView, raised, rmse_text, share_bar, shares_text
 from helpers.pixels import InlineImage
-from helpers.sliders import ParameterControl, slider_stops
+from helpers.sliders import ParameterControl, in_turn, slider_stops
 from helpers.traces import Trace
 from helpers.units import axis_label
 
@@ -76,10 +76,7 @@ class GuessPanel(widgets.Box):
         self.view = DecayView(trace, scale=SCALES[1])
         self._held = False
         self._make_widgets()
-        super().__init__(
-            [self._left(), widgets.VBox([self.scale, self.picture])],
-            layout={"flex_flow": "row wrap", "align_items": "flex-start"},
-        )
+        super().__init__([self._left(), self._right()], layout={"flex_flow": "row wrap"})
         self.add_class("guess-panel")
         self._start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
         self._start = _first_guess(trace) if guess is None else Rates(*guess)
@@ -106,6 +103,7 @@ class GuessPanel(widgets.Box):
         """The density at the first time as the curve is drawn with it."""
         return self.controls["n0"].effective
 
+    @in_turn
     def set(self, rates: Rates | Sequence[float], n0: float | None = None) -> None:
         """Set all sliders with one redraw; switches on the terms that are not zero."""
         values = dict(zip(PARAMETERS, Rates(*rates), strict=False)) | ({} if n0 is None else {"n0": n0})
@@ -113,9 +111,10 @@ class GuessPanel(widgets.Box):
             for name, value in values.items():
                 self.controls[name].take(value)
 
+    @in_turn
     def still(self) -> bytes:
         """PNG of the panel as it stands, sliders and numbers included."""
-        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.trace.signal_unit), self._shares_text()]
+        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.trace.signal_unit), shares_text(self.shares)]
         return self.view.still([each.drawn for each in self.controls.values()], notes)
 
     def _make_widgets(self) -> None:
@@ -130,9 +129,9 @@ class GuessPanel(widgets.Box):
             for name, text in texts.items()
         }
         self.scale = widgets.ToggleButtons(options=SCALES, value=SCALES[1], style={"button_width": "90px"})
-        self.menu = widgets.Dropdown(layout={"width": "392px"})
+        self.menu = widgets.Dropdown(layout={"width": "364px"})
         self.picture = InlineImage(
-            width=WIDTH, height=HEIGHT, layout={"flex": "0 0 auto", "max_width": "none"}
+            width=WIDTH, height=HEIGHT, layout={"width": "100%", "height": "auto", "margin": "0"}
         )
         self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
         self.message.layout = {"height": "48px", "overflow": "auto"}
@@ -147,7 +146,12 @@ class GuessPanel(widgets.Box):
         units = f"<small>t in {raised(t)}, n in {raised(n)}; rates in these units</small>"
         parts = [widgets.HTML(law), widgets.HTML(units), *self.controls.values(), self.readout, self.split]
         parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
-        return widgets.VBox(parts, layout={"width": "400px", "flex": "0 0 auto"})
+        return widgets.VBox(parts, layout={"width": "372px", "flex": "0 0 auto"})
+
+    def _right(self) -> widgets.VBox:
+        # In a narrow window the picture shrinks beside the sliders; below them it would be out of sight.
+        layout = {"flex": "1 1 430px", "max_width": f"{WIDTH}px", "align_self": "flex-start"}
+        return widgets.VBox([self.scale, self.picture], layout=layout)
 
     def _connect(self) -> None:
         actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
@@ -169,6 +173,7 @@ class GuessPanel(widgets.Box):
             self._held = False
             self._redraw()
 
+    @in_turn
     def _redraw(self, _=None) -> None:
         """Solve once for the curve's grid and the data's times; send the picture first, then the numbers."""
         if self._held:
@@ -185,20 +190,10 @@ class GuessPanel(widgets.Box):
         self.rmse = size * float(np.sqrt(np.mean((self.residuals / size) ** 2)))
         self.picture.value = self.view.draw(n[: t_curve.size], self.residuals)
         self.shares = kinetics.shares(self.trace.elapsed[-1], n0, rates)
-        self.readout.value = f"<b>{raised(self._rmse_text())}</b>"
-        self.split.value = share_bar(self.shares) + self._shares_text()
+        self.readout.value = f"<b>{raised(rmse_text(self.rmse, self.residuals, self.trace))}</b>"
+        self.split.value = share_bar(self.shares) + shares_text(self.shares)
 
-    def _rmse_text(self) -> str:
-        unit = self.trace.signal_unit
-        text = f"RMSE {self.rmse:.6g}" + (f" ({unit})" if unit else "")
-        if self.trace.sigma is None:
-            return text
-        return f"{text}, {np.sqrt(np.mean((self.residuals / self.trace.sigma) ** 2)):.4g} sigma"
-
-    def _shares_text(self) -> str:
-        shares = zip(PROCESSES, self.shares, strict=True)
-        return "decay by " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
-
+    @in_turn
     def _attempt(self, action: Callable[[], None]) -> None:
         """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
         try:
@@ -254,6 +249,7 @@ class GuessPanel(widgets.Box):
                 control.value = value
         self.say("")
 
+    @in_turn
     def _rescale(self, change) -> None:
         self.view.scale = change.new
         self._show_kept(self.kept)
@@ -279,6 +275,7 @@ class GuessPanel(widgets.Box):
         self.menu.options = [(title, _TITLE), *zip(names, range(len(kept)), strict=True)]
         self.menu.value = _TITLE
 
+    @in_turn
     def _choose(self, change) -> None:
         if change.new not in (None, _TITLE):
             self.set(self.kept[change.new])

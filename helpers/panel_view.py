@@ -251,6 +251,20 @@ def raised(text: str) -> str:
     return re.sub(r"\^([+-]?\d+)", r"<sup>\1</sup>", html.escape(text))
 
 
+def rmse_text(rmse: float, residuals: np.ndarray, trace: Trace) -> str:
+    """Write the RMSE with its unit, and in units of the data's errors where they are known."""
+    text = f"RMSE {rmse:.6g}" + (f" ({trace.signal_unit})" if trace.signal_unit else "")
+    if trace.sigma is None:
+        return text
+    return f"{text}, {np.sqrt(np.mean((residuals / trace.sigma) ** 2)):.4g} sigma"
+
+
+def shares_text(shares: Sequence[float]) -> str:
+    """Write which share of the decay each of the PROCESSES carries."""
+    parts = (f"{name} {share:.1%}" for name, share in zip(PROCESSES, shares, strict=True))
+    return "decay by " + ", ".join(parts)
+
+
 def share_bar(shares: Sequence[float]) -> str:
     """Return HTML of a bar that is divided as the PROCESSES share the decay."""
     pieces = "".join(

@@ -7,7 +7,9 @@ would spoil what a fit has found.
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -15,6 +17,23 @@ import numpy as np
 import traitlets
 
 from helpers.traces import Trace
+
+_TURN = threading.RLock()
+
+
+def in_turn(action: Callable) -> Callable:
+    """Let an action wait until the one before has ended, in whatever thread it began.
+
+    JupyterLab has clicks and moves of a slider carried out in different threads of a kernel. Neither the
+    numbers of a panel nor matplotlib's fonts, which all panels share, stand two at a time.
+    """
+
+    @functools.wraps(action)
+    def waiting(*args, **options):
+        with _TURN:
+            return action(*args, **options)
+
+    return waiting
 
 
 class ParameterControl(widgets.HBox):
@@ -43,11 +62,11 @@ class ParameterControl(widgets.HBox):
     def __init__(self, name: str, stops: np.ndarray, say: Callable[[str], None], changed: Callable) -> None:
         self.name, self.stops, self._say = name, stops, say
         self._showing = False
-        self.on = widgets.Checkbox(value=True, description=name, indent=False, layout={"width": "52px"})
+        self.on = widgets.Checkbox(value=True, description=name, indent=False, layout={"width": "46px"})
         self.slider = widgets.IntSlider(
-            max=len(stops) - 1, readout=False, layout={"width": "138px", "margin": "2px 6px"}
+            max=len(stops) - 1, readout=False, layout={"width": "126px", "margin": "2px 6px"}
         )
-        self.box = widgets.Text(value="0", continuous_update=False, layout={"width": "188px"})
+        self.box = widgets.Text(value="0", continuous_update=False, layout={"width": "180px"})
         for widget, kind in ((self.on, "on"), (self.slider, "rate"), (self.box, "box")):
             widget.add_class(f"{kind}-{name}")
         super().__init__([self.on, self.slider, self.box], layout={"align_items": "center"})
@@ -74,6 +93,7 @@ class ParameterControl(widgets.HBox):
         """Name, on or off, place of the slider from 0 to 1, value: what a picture of the row shows."""
         return self.name, self.on.value, self.stop / self.slider.max, f"{self.value:.6g}"
 
+    @in_turn
     def take(self, value: float) -> None:
         """Set the effective value: a term that is needed is switched on, one that is off stays off at 0."""
         if value > 0 or self.on.value:
@@ -88,12 +108,14 @@ class ParameterControl(widgets.HBox):
         finally:
             self._showing = False
 
+    @in_turn
     def _slider_moved(self, change) -> None:
         # A browser may repeat where the slider stands; that must not round a value between two stops.
         if not self._showing and change.new != self.stop:
             self._say_if_off()
             self.value = float(self.stops[change.new])
 
+    @in_turn
     def _text_typed(self, change) -> None:
         if self._showing:
             return

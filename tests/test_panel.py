@@ -7,6 +7,7 @@ import io
 import itertools
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -282,6 +283,26 @@ TRACES = {
     "late start": Trace(T + 1000, FALL),
     "many points": Trace(np.linspace(0, 50, 100_000), np.exp(-np.linspace(0, 50, 100_000) / 9)),
 }
+
+
+def test_clicks_and_moves_may_come_in_different_threads(panel):
+    """As they do in JupyterLab: clicks in the kernel's main thread, moves in another."""
+
+    def move():
+        for stop in range(100, 130):
+            panel.controls["k1"].slider.value = stop
+            panel.scale.value = SCALES[stop % 3]
+
+    def click():
+        for name in ("reset", "suggest", "fit", "reset") * 5:
+            panel.buttons[name].click()
+
+    with ThreadPoolExecutor(2) as threads:
+        for ended in [threads.submit(move), threads.submit(click)]:
+            ended.result()
+    panel.controls["k1"].slider.value = 99
+    assert panel.controls["k1"].value == panel.controls["k1"].stops[99]
+    assert clean(panel)
 
 
 @pytest.mark.parametrize("name", TRACES)

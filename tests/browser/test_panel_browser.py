@@ -262,6 +262,8 @@ def test_nothing_is_cut_off_or_overlaps(panel, width):
     root = panel.page.locator(".guess-panel")
     root.scroll_into_view_if_needed()
     assert panel.page.evaluate(FAULTS) == []
+    slider, picture = (panel.page.locator(place).bounding_box() for place in (".rate-G", "img.picture"))
+    assert picture["x"] > slider["x"] + slider["width"]  # both in sight at once
     if width == WIDTHS[0] and os.environ.get("WORKBOOK_SCREENSHOT"):
         path = Path(os.environ["WORKBOOK_SCREENSHOT"])
         root.screenshot(path=path)
