@@ -13,6 +13,8 @@ _SECONDS = {
     "ns": 1e-9,
     "ps": 1e-12,
     "fs": 1e-15,
+    "min": 60.0,
+    "h": 3600.0,
 }
 _DENSITY = re.compile(
     r"(?:(?:10(?:\^|\*\*)(?P<power>[+-]?\d+)|(?P<factor>\d+(?:\.\d*)?(?:e[+-]?\d+)?))[\s*×·]*)?"
@@ -29,7 +31,7 @@ def seconds(unit: str) -> float:
     Raises
     ------
     ValueError
-        If the unit is none of s, ms, us (µs), ns, ps, fs.
+        If the unit is none of s, ms, us (µs), ns, ps, fs, min, h.
 
     Examples
     --------

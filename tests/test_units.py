@@ -14,6 +14,8 @@ from helpers.units import axis_label, density_in_cm3, is_time, rate_units, secon
         (" ns ", 1e-9),
         ("ps", 1e-12),
         ("fs", 1e-15),
+        ("min", 60),
+        ("h", 3600),
     ],
 )
 def test_a_time_unit_has_its_length(unit, length):
@@ -21,7 +23,7 @@ def test_a_time_unit_has_its_length(unit, length):
     assert is_time(unit)
 
 
-@pytest.mark.parametrize("unit", ["", "nm", "NS", "min", "1/ns", "counts"])
+@pytest.mark.parametrize("unit", ["", "nm", "NS", "d", "1/ns", "counts"])
 def test_an_unknown_time_unit_is_refused_with_the_known_ones(unit):
     assert not is_time(unit)
     with pytest.raises(ValueError, match="use one of s, ms, us"):
