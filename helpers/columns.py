@@ -12,17 +12,21 @@ from .reading import Table
 from .units import is_time, seconds
 
 _TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
+_NO_TIME = re.compile(
+    r"wave|energy|freq|lambda|λ|channel|pixel|index|sequence|sample|point|number", re.IGNORECASE
+)
 _SIGMA = re.compile(r"sigma|σ|err|std|deviation|uncert|noise|fehler|^(s|sd|se|sem|[dΔδ]n)\b", re.IGNORECASE)
 _UNIT_IN_BRACKETS = re.compile(r"[\[(]\s*([^\[\]()]+?)\s*[\])]\s*$")
 _UNIT_AT_END = re.compile(r"(?:\s*/|[\s_])\s*(\w+)\s*$")
+_LARGEST_SIGMA = 0.1  # of the signal at the peak, where the column has no name
 _SMALLEST_PEAK = 1e-100  # its cube is still a number
 
 
 def choose(table: Table, wish: Sequence[int | str] | None = None) -> list[int]:
     """Return the columns of time, signal and, where there is one, sigma: the wished ones, or the first.
 
-    A third column is sigma if its name says so, or if it has no name and is below half the signal at the
-    peak. Anything else has to be wished for, by numbers from 0 or by names.
+    A third column is sigma if its name says so, or if it has no name and is at most a tenth of the signal
+    at the peak. Anything else has to be wished for, by numbers from 0 or by names.
 
     Raises
     ------
@@ -53,8 +57,11 @@ def _by_shape(table: Table) -> list[int]:
     cause = table.doubt
     if names:
         cause = "" if names[0] and _SIGMA.search(names[2]) else f"the header calls them {', '.join(names)}"
-    elif not cause and values[peak, 2] > 0.5 * values[peak, 1]:
-        cause = "the third is too large for a standard error"
+    elif not cause and values[peak, 2] > _LARGEST_SIGMA * values[peak, 1]:
+        cause = (
+            f"the third has no name and is {values[peak, 2] / values[peak, 1]:.2g} of the signal at the peak,"
+            " large for a standard error"
+        )
     if cause:
         raise ValueError(
             f"{table.file}: three columns of numbers, and {cause}; {remedy}, or"
@@ -155,9 +162,15 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
     Raises
     ------
     ValueError
-        If the header names another unit than the wished one.
+        If the header names another unit than the wished one, or, without a wish, something that is no time.
     """
     found = unit(table, column)
+    name = table.names[column] if table.names else ""
     if wish and is_time(found) and seconds(found) != seconds(wish):
         raise ValueError(f"{table.file}: its header gives the time in {found}, not in {wish}; change t_unit")
+    if not wish and ((found and not is_time(found)) or _NO_TIME.match(name)):
+        raise ValueError(
+            f"{table.file}: the header calls the column of times {name or found!r}, which is no time in a"
+            " known unit; choose the columns with columns=..., or give the unit of the times with t_unit='ns'"
+        )
     return wish or found or "ns"

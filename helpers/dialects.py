@@ -50,13 +50,23 @@ class Dialect(NamedTuple):
 
     def is_comment(self, line: str, width: int) -> bool:
         """Tell a comment from a row of numbers whose first field is a bare mark or an error such as #N/A."""
-        marks = tuple(mark for mark in _MARKS if mark != self.separator)
-        if not line.lstrip(BLANKS + "\"'").startswith(marks):
+        if not self._is_marked(line):
             return False
         fields = self.fields(line)
         is_row = len(fields) == width and self.are_numbers(fields[1:])
         is_cut = self.separator or len(fields[0]) > 1  # between blanks, "# 5" is a comment
         return not (is_row and is_cut and CELL_ERROR.fullmatch(fields[0]))
+
+    def is_hidden_row(self, line: str, width: int) -> bool:
+        """Tell a comment that would be a row of numbers without its mark."""
+        if not self._is_marked(line):
+            return False
+        fields = self.fields(line.lstrip(BLANKS + "\"'" + "".join(_MARKS)))
+        return len(fields) == width and self.are_numbers(fields)
+
+    def _is_marked(self, line: str) -> bool:
+        marks = tuple(mark for mark in _MARKS if mark != self.separator)
+        return line.lstrip(BLANKS + "\"'").startswith(marks)
 
 
 def recognise(file: str, lines: list[str], decimal: str | None) -> tuple[Dialect, int]:

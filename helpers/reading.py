@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ _LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)|\d{1,2}:\d\d")
 _NO_VALUE = re.compile(r"\W*|=.*|[+-]?(nan|inf|infinity)\b.*|n/?a|null|none|true|false", re.IGNORECASE)
 _CUT_THOUSANDS = re.compile(r"[^,]*,[+-]?[1-9][0-9]{0,2},[0-9]{3}(\.[0-9]*)?")
+_NOT_ZERO = re.compile(r"[+-]?[0.]*[1-9]")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
@@ -51,7 +53,8 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
 
     Separators may be comma, semicolon, tab or blanks; the decimal mark a point or a comma (`decimal` settles
     it where a file is ambiguous); the encoding UTF-8, UTF-16, UTF-32 or Latin-1; lines may end in any way
-    and the whole be packed with gzip. Numbers may be quoted and have Fortran's D exponents.
+    and the whole be packed with gzip. Numbers may be quoted and have Fortran's D exponents. Comments that
+    read like rows of numbers are left out with a warning.
 
     Raises
     ------
@@ -71,6 +74,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     dialect, width = recognise(file, lines, decimal)
     first = _first_row(file, lines, dialect, width)
     rows, cells = _rows_of_numbers(file, lines, dialect, width, first)
+    _warn_of_hidden_rows(file, lines, dialect, width, rows)
     names, units = _header(file, lines[: first - 1], dialect, width)
     if decimal is None:
         _refuse_thousands(file, rows, cells, dialect)
@@ -80,12 +84,18 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
 
 def _first_row(file: str, lines: list[str], dialect: Dialect, width: int) -> int:
     """Return the row where the numbers begin; no line before it may be a spoilt row of numbers."""
+    beside: tuple[int, list[str]] = (0, [])  # the line just above, but for comments
     for row, line in enumerate(lines, 1):
-        if not line.strip() or dialect.is_comment(line, width):
+        if dialect.is_comment(line, width):
             continue
         fields = dialect.fields(line)
         if fields and dialect.are_numbers(fields):
+            if len(beside[1]) == width and dialect.is_number(beside[1][1]):
+                raise ValueError(_why_no_row(file, *beside, dialect, width))
             return row
+        beside = row, fields
+        if not fields:
+            continue
         if _is_spoilt(line, fields, dialect, width):
             raise ValueError(_why_no_row(file, row, fields, dialect, width))
     raise AssertionError("a recognised dialect has a row of numbers")
@@ -119,6 +129,17 @@ def _rows_of_numbers(
         elif line.strip() and not dialect.is_comment(line, width):
             raise ValueError(_why_no_row(file, row, fields, dialect, width))
     return rows, cells
+
+
+def _warn_of_hidden_rows(file: str, lines: list[str], dialect: Dialect, width: int, rows: list[int]) -> None:
+    others = set(range(1, len(lines) + 1)).difference(rows)
+    hidden = [row for row in sorted(others) if dialect.is_hidden_row(lines[row - 1], width)]
+    if hidden:
+        warnings.warn(
+            f"{file}, row {hidden[0]}: {shown(lines[hidden[0] - 1])} is left out as a comment, but reads like"
+            f" a row of numbers ({len(hidden)} such in the file); if it is one, remove the mark",
+            stacklevel=4,
+        )
 
 
 def _why_no_row(file: str, row: int, fields: list[str], dialect: Dialect, width: int) -> str:
@@ -193,6 +214,13 @@ def _values(file: str, rows: list[int], cells: list[str]) -> np.ndarray:
     text = "\n".join(cells).translate({ord("d"): "e", ord("D"): "E"})
     table = pd.read_csv(io.StringIO(text), header=None, dtype="float64", na_filter=False)
     values = table.to_numpy()
+    for index in np.flatnonzero((values == 0).any(axis=1)):
+        for field, value in zip(cells[index].split(","), values[index], strict=True):
+            if value == 0 and _NOT_ZERO.match(field):
+                raise ValueError(
+                    f"{file}, row {rows[index]}: {shown(field)}: too small, it would be read as zero;"
+                    " write 0 or rescale the column"
+                )
     large = np.flatnonzero((np.abs(values) > _LARGEST_VALUE).any(axis=1))
     if large.size:
         raise ValueError(

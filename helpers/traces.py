@@ -255,11 +255,13 @@ def load_trace(
     name : str, optional
         The trace's name; the file's name without its suffix by default.
     t_unit, signal_unit : str, optional
-        Units; by default those that the header names, else "ns" and none.
+        Units; by default those that the header names, else "ns" and none. A header that calls the times
+        something else, such as "Wavelength (nm)", is refused unless t_unit is given.
     columns : sequence of int or str, optional
         The columns of time, signal and, if wanted, sigma, counted from 0 or by their names in the header.
-        By default the first two; a third one is sigma if its name says so, or if it has no name and is
-        positive and below half the signal at the peak. Any other column is refused.
+        By default the first two; a third one is sigma if its name says so, or if it has no name, is
+        positive and at the peak at most a tenth of the signal. Any other column is refused: a larger one
+        without a name is rather a second signal.
     decimal : "." or ",", optional
         The decimal mark, where the file leaves it open (is 1,234 a thousand or a little more than one?).
     repeated : {"refuse", "mean"}

@@ -222,9 +222,9 @@ DIALECTS = {
     "blank lines": "\n\n" + rows().replace("\n", "\n \n\n") + "\n\n",
     "Windows": rows().replace("\n", "\r\n"),
     "old Mac": rows().replace("\n", "\r"),
-    "comments like rows": "#points,12\n" + rows().replace("\n5.0", "\n# 5.0,8\n5.0"),
+    "comments almost like rows": "#points,12\n" + rows().replace("\n5.0", "\n# 5.0,8,1\n5.0"),
     "comments like rows of blanks": "# 12\n" + rows(" ").replace("\n5.0", "\n# 5\n5.0"),
-    "comments": "# a, b\n% c\n; d\n// e\n! 1,2\n" + rows().replace("\n5.0", "\n# shutter\n5.0") + "\n# end",
+    "comments": "# a, b\n% c\n; d\n// e\n! 1,2,3\n" + rows().replace("\n5.0", "\n# shutter\n5.0") + "\n# end",
     "header": "t,n\n" + rows(),
     "header as a comment": "#t,n\n" + rows(),
     "header and units": "Time,Intensity\nns,counts\n" + rows(),
@@ -245,12 +245,22 @@ DIALECTS = {
 }
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("content", DIALECTS.values(), ids=DIALECTS)
 def test_every_dialect_gives_the_same_numbers(tmp_path, content):
     trace = load_trace(write(tmp_path, content))
     assert trace.t.tolist() == T
     assert trace.signal.tolist() == N
     assert trace.sigma is None
+
+
+@pytest.mark.parametrize("mark", ["#", "# ", "%", "!", "//", ";", '"#'])
+@pytest.mark.parametrize("row", [1, 4, 12])
+def test_a_row_behind_a_comment_mark_is_left_out_with_a_warning(tmp_path, mark, row):
+    with pytest.warns(UserWarning, match=rf"decay\.csv, row {row}: .* left out .*\(1 such") as caught:
+        trace = load_trace(write(tmp_path, spoilt(row, mark + ROWS[row - 1])))
+    assert caught[0].filename == __file__
+    assert trace.t.tolist() == [t for t in T if t != row - 1]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +271,8 @@ def test_every_dialect_gives_the_same_numbers(tmp_path, content):
         ("# Time [ps],PL [counts]\n", "ps", "counts"),
         ("t (µs),n (1e16 cm^-3)\n", "µs", "1e16 cm^-3"),
         ("t / s,n\n", "s", ""),
+        ("Time (min),n\n", "min", ""),
+        ("t [h],n\n", "h", ""),
         ("t_fs,n\n", "fs", ""),
         ("Delay (ps),T (%)\n", "ps", "%"),
         ("t (µs),n (cm³)\n".encode("latin-1"), "µs", "cm³"),
@@ -279,6 +291,16 @@ def test_a_wrong_time_unit_is_refused(tmp_path):
     path = write(tmp_path, "t (us),n\n" + rows())
     assert load_trace(path, t_unit="µs").t_unit == "µs"
     assert_refused(path, "header gives the time in us, not in ns", t_unit="ns")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Wavelength (nm),PL (counts)", "Energy [eV],n", "wavelength,n", "Channel,Counts", "t (steps),n"],
+)
+def test_a_column_that_is_no_time_is_refused_unless_its_unit_is_given(tmp_path, header):
+    path = write(tmp_path, header + "\n" + rows())
+    assert_refused(path, re.escape(f"{header.split(',')[0]!r}, which is no time") + ".*t_unit='ns'")
+    assert load_trace(path, t_unit="ps").t_unit == "ps"
 
 
 def test_times_far_from_zero_keep_their_steps(tmp_path):
@@ -318,6 +340,7 @@ NUMBER = st.floats(-1e20, 1e20, allow_nan=False, allow_subnormal=False)
 TABLE = st.lists(st.tuples(NUMBER, NUMBER), min_size=2, max_size=12, unique_by=lambda pair: pair[0])
 
 
+@pytest.mark.filterwarnings("ignore:.* left out as a comment")
 @given(
     table=TABLE,
     separator=st.sampled_from([",", ";", "\t", " ", "  ", ", ", " ; "]),
@@ -418,6 +441,7 @@ BAD_VALUES = {
     "formula": ('"=SUM(B1:B8)"', "is not a finite number"),
     "remark": ("494 # peak", "is not a finite number"),
     "overflow": ("1e400", "too large"),
+    "underflow": ("-0.3e-400", "too small, it would be read as zero"),
     "far too large": ("1e200", "too large"),
     "NUL": ("494\0", "NUL"),
 }
@@ -445,6 +469,14 @@ def test_a_bad_time_is_refused_with_its_row(tmp_path, value):
 def test_a_spoilt_first_row_is_no_header(tmp_path, value):
     assert_refused(write(tmp_path, spoilt(1, f"{value},1.5")), "finite number|missing", 1)
     assert_refused(write(tmp_path, "t,n\n" + spoilt(1, f"{value},1.5")), "finite number|missing", 2)
+
+
+@pytest.mark.parametrize("row", ["abc,50", "abc,50,", "I0,1.5", "x,-1e3"])
+def test_a_word_beside_a_number_is_no_header(tmp_path, row):
+    for above in ("", "t,n\n", "Stop,20.0\n\n"):
+        path = write(tmp_path, above + spoilt(1, row))
+        assert_refused(path, "is not a finite number", 1 + above.count("\n"))
+    assert_refused(write(tmp_path, spoilt(1, row + "\n# remark")), "is not a finite number", 1)
 
 
 @pytest.mark.parametrize("row", ["0;1", "0\t1", "0 1", "0,1,2", "0", '"0,1"', "0.5;1,5", "0/1", "0:1"])
@@ -525,6 +557,7 @@ def test_three_decimals_alone_are_no_doubt(tmp_path):
     [
         "t,a,b\n0,9,8\n1,5,4",  # two signals
         "0,9,8.5\n1,5,4.5",  # a third column as large as the signal
+        "0,9,2.7\n1,6,1.8\n2,3,0.9",  # a second, smaller signal
         "0,9,1\n1,8,2\n2,7,3",  # decimal comma between commas
         "0,900,123.5\n1,800,456.0\n2,700,001.5",  # thousands between commas
         "0 900 123\n1 800 456",  # thousands between blanks
