@@ -84,7 +84,7 @@ class _DType:
 
     def __init__(self, code, *_):
         if not (isinstance(code, str) and _NUMBERS.fullmatch(code)):
-            raise ValueError(f"it holds an array of {code!r}, not of numbers")
+            raise ValueError("it holds an array that is not of numbers")
         self.code = code
 
     def set_state(self, state):
@@ -128,22 +128,22 @@ def _from_buffer(content, dtype, shape, order) -> _Array:
 
 def _encode(text, encoding) -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"it encodes text as {encoding!r}")
+        raise ValueError("it encodes text in another way than NumPy did")
     return text.encode("latin-1")
 
 
 # All names that may occur, and what stands for them here; NumPy 1 and 2 keep the same things in two places.
-_STANDS_FOR: dict[tuple[str, str], Callable | None] = {
-    ("numpy", "ndarray"): None,  # only named, never called
-    ("numpy", "dtype"): _DType,
-    ("_codecs", "encode"): _encode,
+_STANDS_FOR: dict[str, Callable | None] = {
+    "numpy.ndarray": None,  # only named, never called
+    "numpy.dtype": _DType,
+    "_codecs.encode": _encode,
 } | {
-    (f"numpy.{core}.{module}", name): stand_in
+    f"numpy.{core}.{name}": stand_in
     for core in ("core", "_core")
-    for module, name, stand_in in (
-        ("multiarray", "_reconstruct", _Array),
-        ("multiarray", "scalar", _scalar),
-        ("numeric", "_frombuffer", _from_buffer),
+    for name, stand_in in (
+        ("multiarray._reconstruct", _Array),
+        ("multiarray.scalar", _scalar),
+        ("numeric._frombuffer", _from_buffer),
     )
 }
 
@@ -203,9 +203,10 @@ class _Machine:
         return self.stack[-1]
 
     def name(self, module, name):
-        if (module, name) not in _STANDS_FOR:
-            raise ValueError(f"it asks for {module}.{name}, which no record needs; it was not run")
-        return _STANDS_FOR[module, name]
+        full = module + "." + name  # refuses anything but texts: to hash nested tuples can take ages
+        if full not in _STANDS_FOR:
+            raise ValueError(f"it asks for {full[:100]}, which no record needs; it was not run")
+        return _STANDS_FOR[full]
 
     def call(self):
         function, arguments = self.last(2)

@@ -213,3 +213,19 @@ def test_a_damaged_file_is_refused_or_still_gives_sound_numbers(tmp_path):
             path.write_bytes(damaged)
             with contextlib.suppress(ValueError):
                 assert all(value >= 0 for value in records.load(path).rates)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"\x8c\x01a\x93.",  # as the name of a module
+        b"\x8c\x01a\x86.",
+        b"cnumpy\ndtype\nh\x00\x85R.",
+        b"c_codecs\nencode\n\x8c\x01ah\x00\x86R.",
+    ],
+)
+def test_tuples_that_hold_themselves_many_times_take_no_time(end):
+    # Fully written out, the innermost stands in it 2**60 times.
+    content = b"K\x01\x85q\x00" + b"h\x00h\x00\x86q\x00" * 60 + end
+    with pytest.raises(ValueError, match=r"a\.par"):
+        old_records.read("a.par", content)
