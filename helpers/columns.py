@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from .reading import Table
+from .texts import shown
 from .units import is_time, seconds
 
 _TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
@@ -19,6 +21,8 @@ _SIGMA = re.compile(r"sigma|σ|err|std|deviation|uncert|noise|fehler|^(s|sd|se|s
 _UNIT_IN_BRACKETS = re.compile(r"[\[(]\s*([^\[\]()]+?)\s*[\])]\s*$")
 _UNIT_AT_END = re.compile(r"(?:\s*/|[\s_])\s*(\w+)\s*$")
 _LARGEST_SIGMA = 0.1  # of the signal at the peak, where the column has no name
+_OF_TIME = re.compile(r"time|delay|zeit|horizontal|x.?axis|(?<![^\W_])(t|sec|seconds?)(?![^\W_])", re.I)
+_NOT_NS = re.compile(r"(?<![^\W_])(sec|[Ss]econds?|s|ms|us|µs|μs|ps|fs|min|h)(?![^\W_])")
 _SMALLEST_PEAK = 1e-100  # its cube is still a number
 
 
@@ -159,6 +163,8 @@ def unit(table: Table, column: int) -> str:
 def time_unit(table: Table, column: int, wish: str | None) -> str:
     """Return the time's unit: the wished one, else the header's, else "ns".
 
+    Warns where "ns" is a mere assumption and a line above the numbers seems to say otherwise.
+
     Raises
     ------
     ValueError
@@ -171,6 +177,19 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
     if not wish and ((found and not is_time(found)) or _NO_TIME.match(name)):
         raise ValueError(
             f"{table.file}: the header calls the column of times {name or found!r}, which is no time in a"
-            " known unit; choose the columns with columns=..., or give the unit of the times with t_unit='ns'"
+            " known unit; choose the columns with columns=..., or give the unit of the times with t_unit=..."
         )
+    if not wish and not found:
+        _warn_of_another_unit(table)
     return wish or found or "ns"
+
+
+def _warn_of_another_unit(table: Table) -> None:
+    for row, line in enumerate(table.above, 1):
+        if _OF_TIME.search(line) and _NOT_NS.search(line):
+            warnings.warn(
+                f"{table.file}, row {row}: {shown(line)} may tell the unit of the times, which were taken to"
+                " be in ns; give it with t_unit=...",
+                stacklevel=4,
+            )
+            return

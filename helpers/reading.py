@@ -36,8 +36,8 @@ _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 class Table:
     """The numbers of a file, shape (m, k), with the file's row of each and its column names and units.
 
-    Names and units are empty where the file has no such line just above the numbers; doubt says, where
-    there are no names, why three columns may not be what they seem.
+    Names and units are empty where the file has no such line just above the numbers; above holds all lines
+    before the numbers; doubt says, where there are no names, why three columns may not be what they seem.
     """
 
     file: str
@@ -45,6 +45,7 @@ class Table:
     rows: np.ndarray
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
     doubt: str = ""
 
 
@@ -75,11 +76,12 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     first = _first_row(file, lines, dialect, width)
     rows, cells = _rows_of_numbers(file, lines, dialect, width, first)
     _warn_of_hidden_rows(file, lines, dialect, width, rows)
-    names, units = _header(file, lines[: first - 1], dialect, width)
+    above = tuple(lines[: first - 1])
+    names, units = _header(file, above, dialect, width)
     if decimal is None:
         _refuse_thousands(file, rows, cells, dialect)
     doubt = "" if names else _doubt(cells, dialect.separator)
-    return Table(file, _values(file, rows, cells), np.array(rows), names, units, doubt)
+    return Table(file, _values(file, rows, cells), np.array(rows), names, units, above, doubt)
 
 
 def _first_row(file: str, lines: list[str], dialect: Dialect, width: int) -> int:
@@ -158,24 +160,26 @@ def _why_no_row(file: str, row: int, fields: list[str], dialect: Dialect, width:
 
 
 def _header(
-    file: str, above: list[str], dialect: Dialect, width: int
+    file: str, above: tuple[str, ...], dialect: Dialect, width: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the column names and the units from the two lines just above the numbers, or empty tuples."""
-    filled = [line for line in above if re.search(r"[^\W\d_]", line)][-2:]
-    words = [dialect.fields(line.strip(BLANKS).lstrip("#%!;/ ")) for line in filled]
-    words = [tuple(fields) if not any(map(dialect.is_number, fields)) else () for fields in words]
-    if not words:
-        return (), ()
-    is_beside = above[-1] == filled[-1] and not dialect.is_comment(above[-1], width)
-    if dialect.separator and is_beside and len(words[-1]) not in (0, 1, width):
-        raise ValueError(
-            f"{file}, row {len(above)}: {len(words[-1])} column names but {width} columns of numbers follow;"
-            " correct the line, or mark it as a comment with '#'"
-        )
-    words = [fields if len(fields) == width else () for fields in words]
-    if words[-1] and is_time(words[-1][0].strip("[]()")):
-        return (words[0] if len(words) == 2 else ()), tuple(word.strip("[]()") for word in words[-1])
-    return words[-1], ()
+    """Return the column names and the units from the last lines above the numbers, or empty tuples."""
+    filled = [(row, line) for row, line in enumerate(above, 1) if re.search(r"[^\W\d_]", line)]
+    words = []
+    for row, line in filled:
+        is_comment = dialect.is_comment(line, width)
+        fields = dialect.fields(line.strip(BLANKS).lstrip("#%!;/ "))
+        if dialect.separator and row == len(above) and not is_comment and len(fields) not in (1, width):
+            raise ValueError(
+                f"{file}, row {row}: {len(fields)} column names but {width} columns of numbers follow;"
+                " correct the line, or mark it as a comment with '#'"
+            )
+        if len(fields) == width or not is_comment:  # a header may stand above other comments
+            words.append(() if any(map(dialect.is_number, fields)) else tuple(fields))
+    words = [fields if len(fields) == width else () for fields in words[-4:]]
+    for index, fields in reversed(list(enumerate(words))):  # Origin writes a remark below names and units
+        if fields and is_time(fields[0].strip("[]()")):
+            return (words[index - 1] if index else ()), tuple(word.strip("[]()") for word in fields)
+    return (words[-1] if words else ()), ()
 
 
 def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: Dialect) -> None:

@@ -277,6 +277,8 @@ def test_a_row_behind_a_comment_mark_is_left_out_with_a_warning(tmp_path, mark, 
         ("Delay (ps),T (%)\n", "ps", "%"),
         ("t (µs),n (cm³)\n".encode("latin-1"), "µs", "cm³"),
         ("Time,Intensity\n[ms],[V]\n", "ms", "V"),
+        ("Time,Intensity\nps,V\nRun 1,F700\n", "ps", "V"),  # as Origin writes it
+        ("t (ps),n (V)\n# by hand\n#\n", "ps", "V"),
     ],
 )
 def test_units_come_from_the_header(tmp_path, header, t_unit, signal_unit):
@@ -299,8 +301,32 @@ def test_a_wrong_time_unit_is_refused(tmp_path):
 )
 def test_a_column_that_is_no_time_is_refused_unless_its_unit_is_given(tmp_path, header):
     path = write(tmp_path, header + "\n" + rows())
-    assert_refused(path, re.escape(f"{header.split(',')[0]!r}, which is no time") + ".*t_unit='ns'")
+    assert_refused(path, re.escape(f"{header.split(',')[0]!r}, which is no time") + ".*t_unit=")
     assert load_trace(path, t_unit="ps").t_unit == "ps"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "x-axis,1\nsecond,Volt\n",
+        "Horizontal Units,s\nTIME,CH1\n",
+        "# Time [ps]\n# PL [counts]\n",
+        "# t_unit: µs\n",
+        "Time (ps),n\nsample A\n",
+        "Time,PL\nsec,V\n",
+    ],
+)
+def test_a_unit_of_time_that_was_not_understood_is_told(tmp_path, above):
+    path = write(tmp_path, above + rows())
+    with pytest.warns(
+        UserWarning, match=r"decay\.csv, row \d: .* may tell the unit .* give it with"
+    ) as caught:
+        assert load_trace(path).t_unit == "ns"
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_trace(path, t_unit="s")
+        load_trace(write(tmp_path, "Time [ns]\nshort-lived, 5 s\n" + rows()))
 
 
 def test_times_far_from_zero_keep_their_steps(tmp_path):
@@ -504,6 +530,7 @@ def test_a_first_row_in_another_dialect_is_no_header(tmp_path, row):
         ("n,t\n" + rows(), "header calls column 2 't'", None),
         ("\n".join(f"{n},{t}" for t, n in zip(T, N, strict=True)), "times must be in the first column", 4),
         ("a,b,c\n" + rows(), "3 column names but 2 columns", 1),
+        ("X,CH1,Start,Increment\nSequence,Volt,0.0,2e-9\n" + rows(), "4 column names but 2 columns", 2),
         ("t,n\n" + rows().replace("\n", ",1\n") + ",1", "2 column names but 3 columns", 1),
         (",".join(map(str, T)) + "\n" + ",".join(map(str, N)), "12 columns .* transposed", None),
         (",".join("1" * 12000), "line is too long", 1),
