@@ -17,7 +17,9 @@ _TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
 _NO_TIME = re.compile(
     r"wave|energy|freq|lambda|λ|channel|pixel|index|sequence|sample|point|number", re.IGNORECASE
 )
-_SIGMA = re.compile(r"sigma|σ|err|std|deviation|uncert|noise|fehler|^(s|sd|se|sem|[dΔδ]n)\b", re.IGNORECASE)
+_SIGMA = re.compile(
+    r"sigma|σ|err(or)?s?(?![^\W\d_])|std|deviation|uncert|noise|fehler|^(s|sd|se|sem|[dΔδ]n)\b", re.IGNORECASE
+)
 _UNIT_IN_BRACKETS = re.compile(r"[\[(]\s*([^\[\]()]+?)\s*[\])]\s*$")
 _UNIT_AT_END = re.compile(r"(?:\s*/|[\s_])\s*(\w+)\s*$")
 _LARGEST_SIGMA = 0.1  # of the signal at the peak, where the column has no name
@@ -51,7 +53,7 @@ def _by_shape(table: Table) -> list[int]:
         raise ValueError(
             f"{table.file}: {count} columns of numbers, a trace has two or three{hint}; {remedy}"
         )
-    if count == 2 and names and _TIME.match(names[1]) and not _TIME.match(names[0]):
+    if count == 2 and names and _is_of_time(names[1]) and not _is_of_time(names[0]):
         raise ValueError(
             f"{table.file}: the header calls column 2 {names[1]!r}, not column 1; give columns=(1, 0)"
         )
@@ -72,6 +74,10 @@ def _by_shape(table: Table) -> list[int]:
             " put the line 't,n,sigma' above the numbers"
         )
     return [0, 1, 2]
+
+
+def _is_of_time(name: str) -> bool:
+    return bool(_TIME.match(name)) or is_time(name)
 
 
 def _by_wish(table: Table, columns: Sequence[int | str]) -> list[int]:
@@ -136,14 +142,21 @@ def refuse_bad_numbers(table: Table, chosen: Sequence[int]) -> None:
 
 
 def _refuse_bad_sigma(table: Table, chosen: Sequence[int]) -> None:
-    sigma = table.values[:, chosen[2:]]
-    if (sigma > 0).all():
+    if len(chosen) < 3:
         return
-    bad = int(np.flatnonzero(sigma[:, 0] <= 0)[0])
-    raise ValueError(
-        f"{table.file}, row {table.rows[bad]}: sigma = {sigma[bad, 0]:g} is no standard error, which must"
-        " be positive; correct it, or leave the column aside with columns=(0, 1)"
-    )
+    of_signal, of_sigma = unit(table, chosen[1]), unit(table, chosen[2])
+    if of_sigma != of_signal and (of_sigma == "%" or (of_sigma and of_signal)):
+        raise ValueError(
+            f"{table.file}: sigma is given in {of_sigma}, the signal in {of_signal or 'no unit'}; bring"
+            " both to one unit, or leave sigma aside with columns=(0, 1)"
+        )
+    sigma = table.values[:, chosen[2]]
+    if (sigma <= 0).any():
+        bad = int(np.flatnonzero(sigma <= 0)[0])
+        raise ValueError(
+            f"{table.file}, row {table.rows[bad]}: sigma = {sigma[bad]:g} is no standard error, which must"
+            " be positive; correct it, or leave the column aside with columns=(0, 1)"
+        )
 
 
 def unit(table: Table, column: int) -> str:

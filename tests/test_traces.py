@@ -340,7 +340,7 @@ def test_the_name_is_the_file_s(tmp_path):
     assert load_trace(write(tmp_path, rows(), "a"), name="mine").name == "mine"
 
 
-@pytest.mark.parametrize("header", ["t,n,sigma\n", "", "Time,Signal,Std. error\n", "t,n,δn\n"])
+@pytest.mark.parametrize("header", ["t,n,sigma\n", "", "t (s),T (%),error (%)\n", "t,n,δn\n", "x,y,yerr\n"])
 def test_a_third_column_is_sigma(tmp_path, header):
     text = "\n".join(f"{row},{sigma:.3f}" for row, sigma in zip(ROWS, SIGMA, strict=True))
     trace = load_trace(write(tmp_path, header + text))
@@ -528,6 +528,7 @@ def test_a_first_row_in_another_dialect_is_no_header(tmp_path, row):
         (spoilt(5, "3,760"), "time 3.0 is repeated", 5),
         (rows() + "\n" + rows(), "time 0.0 follows 11.0", 13),
         ("n,t\n" + rows(), "header calls column 2 't'", None),
+        ("counts,ns\n" + rows(), r"header calls column 2 'ns'.*columns=\(1, 0\)", None),
         ("\n".join(f"{n},{t}" for t, n in zip(T, N, strict=True)), "times must be in the first column", 4),
         ("a,b,c\n" + rows(), "3 column names but 2 columns", 1),
         ("X,CH1,Start,Increment\nSequence,Volt,0.0,2e-9\n" + rows(), "4 column names but 2 columns", 2),
@@ -583,6 +584,7 @@ def test_three_decimals_alone_are_no_doubt(tmp_path):
     "content",
     [
         "t,a,b\n0,9,8\n1,5,4",  # two signals
+        "t,flat,terrace\n0,9,1\n1,5,1",  # no error, although "err" is in the name
         "0,9,8.5\n1,5,4.5",  # a third column as large as the signal
         "0,9,2.7\n1,6,1.8\n2,3,0.9",  # a second, smaller signal
         "0,9,1\n1,8,2\n2,7,3",  # decimal comma between commas
@@ -594,6 +596,13 @@ def test_three_decimals_alone_are_no_doubt(tmp_path):
 )
 def test_three_columns_that_do_not_speak_for_themselves_are_refused(tmp_path, content):
     assert_refused(write(tmp_path, content), r"columns=\(")
+
+
+@pytest.mark.parametrize("header", ["t,n (V),sigma (mV)", "t,n,error (%)", "t (s),n,std\ns,V,mV"])
+def test_a_sigma_in_another_unit_than_the_signal_is_refused(tmp_path, header):
+    path = write(tmp_path, header + "\n" + "\n".join(f"{row},1" for row in ROWS))
+    assert_refused(path, "sigma is given in (mV|%), the signal in (V|no unit); bring both")
+    assert load_trace(path, columns=(0, 1)).signal.tolist() == N
 
 
 @pytest.mark.parametrize(
