@@ -22,6 +22,7 @@ from .units import is_time
 
 _LONGEST_LINE = 20_000  # characters
 _LARGEST_VALUE = 1e100  # its cube is still a number
+_SEEN_AT_END = 200  # rows that are compared with the last one
 _REMEDY = "correct or delete the row, or mark it as a comment with '#'"
 _NO_WORD = re.compile(r"[\W\d_eEdD]*\d[\W\d_eEdD]*")
 _LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
@@ -55,7 +56,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     Separators may be comma, semicolon, tab or blanks; the decimal mark a point or a comma (`decimal` settles
     it where a file is ambiguous); the encoding UTF-8, UTF-16, UTF-32 or Latin-1; lines may end in any way
     and the whole be packed with gzip. Numbers may be quoted and have Fortran's D exponents. Comments that
-    read like rows of numbers are left out with a warning.
+    read like rows of numbers, and a last row that seems to be cut off, are told by a warning.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     first = _first_row(file, lines, dialect, width)
     rows, cells = _rows_of_numbers(file, lines, dialect, width, first)
     _warn_of_hidden_rows(file, lines, dialect, width, rows)
+    _warn_of_a_cut_end(file, lines, rows, cells)
     above = tuple(lines[: first - 1])
     names, units = _header(file, above, dialect, width)
     if decimal is None:
@@ -140,6 +142,16 @@ def _warn_of_hidden_rows(file: str, lines: list[str], dialect: Dialect, width: i
         warnings.warn(
             f"{file}, row {hidden[0]}: {shown(lines[hidden[0] - 1])} is left out as a comment, but reads like"
             f" a row of numbers ({len(hidden)} such in the file); if it is one, remove the mark",
+            stacklevel=4,
+        )
+
+
+def _warn_of_a_cut_end(file: str, lines: list[str], rows: list[int], cells: list[str]) -> None:
+    *others, last = [len(line.rpartition(",")[2].partition(".")[2]) for line in cells[-_SEEN_AT_END:]]
+    if rows[-1] == len(lines) and len(others) > 9 and last < min(others) == max(others):
+        warnings.warn(
+            f"{file}, row {rows[-1]}: the file seems to be cut off in {shown(lines[-1])}, whose last number"
+            " is shorter than all before it; copy the file again, or delete the row",
             stacklevel=4,
         )
 

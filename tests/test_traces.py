@@ -254,6 +254,20 @@ def test_every_dialect_gives_the_same_numbers(tmp_path, content):
     assert trace.sigma is None
 
 
+@pytest.mark.parametrize("form", ["{:.2f}", "{:.3e}"])
+def test_a_file_that_ends_in_the_middle_of_a_number_is_told(tmp_path, form):
+    text = "\n".join(f"{t:.1f},{form.format(n)}" for t, n in zip(T, N, strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for whole in (text, text + "\n", text[: text.rindex("\n") - 1] + "\n"):
+            load_trace(write(tmp_path, whole))
+    with pytest.warns(
+        UserWarning, match=r"decay\.csv, row 12: the file seems to be cut off in '11\.0,-"
+    ) as caught:
+        load_trace(write(tmp_path, text[:-1]))
+    assert caught[0].filename == __file__
+
+
 @pytest.mark.parametrize("mark", ["#", "# ", "%", "!", "//", ";", '"#'])
 @pytest.mark.parametrize("row", [1, 4, 12])
 def test_a_row_behind_a_comment_mark_is_left_out_with_a_warning(tmp_path, mark, row):
