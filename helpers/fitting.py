@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,12 @@ import pandas as pd
 from helpers import guesses as guessing
 from helpers import kinetics
 from helpers.kinetics import Rates
-from helpers.least_squares import LOSSES, Minimum, Problem, covariance, minimise, robust_triangle
+from helpers.least_squares import LOSSES, Minimum, Problem, computed, covariance, minimise, robust_triangle
 from helpers.progress import with_progress
 from helpers.series import fit_series as fit_series
 from helpers.traces import Trace
 
 PARAMETERS = ("G", "k1", "k2", "k3", "n0")
-_OVER_AT_ONCE = 3.0  # e-folds before the second point
 
 
 class Parameters(NamedTuple):
@@ -51,7 +51,7 @@ class Fit:
     cost : float
         ½·Σr², with r = (model − data)/sigma; a robust loss's own cost where one was asked for.
     rmse : float
-        Root mean square of data − model, in the signal's unit.
+        Root mean square of data − model, in the signal's unit; NaN where the guess cannot be computed.
     reduced_chi2 : float
         Σr² per degree of freedom; without sigma this is the variance of the noise.
     guess : Rates
@@ -133,7 +133,7 @@ def fit(
         Start (or, with "n0" in `fixed`, value) of the density at the first time; by default the data's own.
     fixed : names among G, k1, k2, k3, n0
         Parameters held at their guess.
-    loss : {"linear", "soft_l1", "huber", "cauchy"}
+    loss, f_scale : {"linear", "soft_l1", "huber", "cauchy"}, float
         Robust losses let outliers pull less; `f_scale` is the residual, in sigma (or in the signal's unit
         where the trace has no sigma), from which on they do.
     max_evaluations : int
@@ -148,13 +148,13 @@ def fit(
     Raises
     ------
     ValueError
-        For an unknown name or loss, or a guess that is no four non-negative numbers.
+        For an unknown name or loss, an f_scale that is not positive, or a guess that is no four
+        non-negative numbers. A guess for which the law overflows is no error: that fit did not converge.
 
     Notes
     -----
     The search runs on (G·T/N, k1·T, k2·N·T, k3·N²·T, n0/N) with the exact Jacobian, so units do not matter
-    to it. A guess faster than the data resolve (over before the next point: a plateau without gradient) is
-    first slowed to what they resolve.
+    to it. A guess faster than the data resolve (see `guesses.slowed`) is first slowed to what they resolve.
 
     Examples
     --------
@@ -165,13 +165,16 @@ def fit(
     fixed = _checked_names(fixed)
     if loss not in LOSSES:
         raise ValueError(f"loss = {loss!r}: choose one of {', '.join(LOSSES)}")
+    if not (isinstance(f_scale, Real) and 0 < f_scale < np.inf):
+        raise ValueError(f"f_scale = {f_scale!r}: give a positive number, the residual that counts as large")
     if guess is None:
         guess = guessing.suggest(trace, fixed={name: 0.0 for name in fixed if name != "n0"})
     guess = Rates(*guess)
     problem = single_problem(trace, loss=loss, f_scale=f_scale)
     free = np.array([name not in fixed for name in PARAMETERS])
-    start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
-    start = np.array([*guess, start_n0]) / problem.scales
+    start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else _checked_density(n0)
+    with np.errstate(over="ignore"):  # a guess beyond what doubles hold is a start that cannot be computed
+        start = np.array([*guess, start_n0]) / problem.scales
     minimum = _search(problem, trace, start, free, max_evaluations, record_path)
     return as_fit(trace, problem, minimum, free, guess=guess, loss=loss, f_scale=f_scale)
 
@@ -207,25 +210,28 @@ def table(fits: Sequence[Fit]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="start"))
 
 
+@np.errstate(over="ignore")  # of an absurd guess, and of errors squared in extreme units
 def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) -> Fit:
     """`Fit` of a trace from a minimum of its problem (the last step of every single-trace fit)."""
-    values = minimum.x * problem.scales
+    values = np.minimum(minimum.x * problem.scales, np.finfo(float).max)
     active = free & (minimum.x > 0)
     freedom = problem.size - int(active.sum())
     reduced = 2 * minimum.cost / freedom if freedom > 0 else np.inf
     matrix = np.full((5, 5), np.nan)
     if minimum.triangle is not None:
         variance = 1.0 if trace.sigma is not None else reduced
-        matrix = covariance(minimum.triangle, active, scales=problem.scales, variance=variance)
+        matrix = covariance(minimum.triangle, active, variance=variance)
     status = np.where(active, "free", np.where(free, "bound", "fixed"))
     rates = Rates(*values[:4])
-    residuals = trace.signal - kinetics.solve(trace.elapsed, values[4], rates)
+    residuals = np.full(len(trace), np.nan)
+    if minimum.triangle is not None:
+        residuals = trace.signal - kinetics.solve(trace.elapsed, values[4], rates)
     return Fit(
         trace=trace,
         rates=rates,
         n0=float(values[4]),
-        stderr=Parameters(*np.sqrt(np.diag(matrix)).tolist()),
-        covariance=matrix,
+        stderr=Parameters(*(np.sqrt(np.diag(matrix)) * problem.scales).tolist()),
+        covariance=matrix * problem.scales[:, None] * problem.scales,
         status=Parameters(*status.tolist()),
         cost=minimum.cost,
         rmse=float(np.sqrt(np.mean(residuals**2))),
@@ -242,20 +248,22 @@ def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) 
     )
 
 
+@np.errstate(over="ignore")  # of a sigma so small that no step can be computed
 def single_problem(trace: Trace, *, loss: str = "linear", f_scale: float = 1.0) -> Problem:
     """Pose one trace's least-squares problem in (G·T/N, k1·T, k2·N·T, k3·N²·T, n0/N); N = largest signal."""
     weights = np.ones(len(trace)) if trace.sigma is None else 1 / trace.sigma
-    span, top = trace.elapsed[-1], trace.size
-    scales = np.array([top / span, 1 / span, 1 / (span * top), 1 / (span * top**2), top])
-    columns = scales * weights[:, None]
+    scales = np.append(guessing.natural_rates(trace.elapsed[-1], trace.size), trace.size)
+    columns, f_scale = scales * weights[:, None], np.float64(f_scale)
 
+    @np.errstate(all="ignore")
     def evaluate(x):
         values = x * scales
         try:
             n, jacobian = kinetics.solve_with_jacobian(trace.elapsed, values[4], values[:4])
+            answer = robust_triangle(jacobian * columns, (n - trace.signal) * weights, loss, f_scale)
         except ValueError:  # a trial step beyond what doubles hold
             return np.inf, None
-        return robust_triangle(jacobian * columns, (n - trace.signal) * weights, loss, f_scale)
+        return computed(x, *answer)
 
     floor = 1e-13 * float(np.linalg.norm(trace.signal * weights))
     return Problem(PARAMETERS, scales, evaluate, len(trace), floor)
@@ -268,33 +276,25 @@ def _checked_names(fixed) -> frozenset[str]:
     return names
 
 
+def _checked_density(n0) -> float:
+    if not 0 <= n0 < np.inf:
+        raise ValueError(f"n0 = {n0:g}: the initial density must be finite and not negative")
+    return float(n0)
+
+
 def _search(problem, trace, start, free, max_evaluations, record) -> Minimum:
     """Minimise; where that ends on the plateau of a law that is over at once, slow the law and go again."""
-    resolved = _slowed(start, trace, free)
+    first = trace.elapsed[1] / trace.elapsed[-1]
+    resolved = guessing.slowed(start, free, first)
     minimum = minimise(problem, resolved, free=free, max_evaluations=max_evaluations, record=record)
-    again = _slowed(minimum.x, trace, free)
-    if np.array_equal(again, minimum.x):
+    again = guessing.slowed(minimum.x, free, first)
+    if minimum.triangle is None or np.array_equal(again, minimum.x):
         return minimum
     second = minimise(problem, again, free=free, max_evaluations=max_evaluations, record=record)
     best = min(second, minimum, key=lambda each: each.cost)
     evaluations = minimum.evaluations + second.evaluations
     best = replace(best, path=minimum.path + second.path, evaluations=evaluations)
-    if not np.array_equal(_slowed(best.x, trace, free), best.x):
+    if not np.array_equal(guessing.slowed(best.x, free, first), best.x):
         words = "the fitted law is at equilibrium before the second point: the data do not resolve its rates"
         best = replace(best, converged=False, message=words)
     return best
-
-
-def _slowed(x, trace, free) -> np.ndarray:
-    """`x` with its rates slowed together where the law reaches equilibrium before the second data point.
-
-    There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
-    k1 + 2·k2·n_e + 3·k3·n_e²; the free rates are divided so that it acts midway (on a log axis) in the data.
-    """
-    first = trace.elapsed[1] / trace.elapsed[-1]
-    n_e = kinetics.equilibrium(x[:4])
-    slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
-    if slowest * first <= _OVER_AT_ONCE:
-        return x
-    moving = np.append(free[:4], False)
-    return np.where(moving, x / (slowest * np.sqrt(first)), x)

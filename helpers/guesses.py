@@ -10,12 +10,13 @@ import numpy as np
 from scipy.integrate import cumulative_simpson
 from scipy.optimize import nnls
 
-from helpers import entries
+from helpers import entries, kinetics
 from helpers.kinetics import Rates
 from helpers.paths import RESULTS, write_text
 from helpers.traces import Trace
 
 FILE = RESULTS / "guesses.json"
+_OVER_AT_ONCE = 3.0  # e-folds before the second point
 _NAMES = ("G", "k1", "k2", "k3")
 
 # The three tries that the workbook's origin began with, for a trace in ns and 10^16 cm^-3.
@@ -43,6 +44,11 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
     Rates
         In the trace's units; a good start for `fitting.fit`, not yet a fit.
 
+    Raises
+    ------
+    ValueError
+        For a trace of two points, or one whose rates no double holds.
+
     Examples
     --------
     >>> t = np.linspace(0, 3, 300)
@@ -50,23 +56,79 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
     2.0
     """
     if len(trace) < 3:
+        label = f"trace {trace.name!r}" if trace.name else "trace"
         raise ValueError(
-            f"{trace.name}: {len(trace)} points are too few to guess rates from; give at least 3"
+            f"{label}: {len(trace)} points are too few to guess rates from; give at least 3, or a guess"
         )
     known = dict(fixed or {})
     # In units of the span and the largest signal no power of n can overflow or vanish.
     span, top = trace.elapsed[-1], trace.size
+    scales = np.append(natural_rates(span, top), top)
     t, n = trace.elapsed / span, trace.signal / top
     integrals = [-cumulative_simpson(n**power, x=t, initial=0.0) for power in (1, 2, 3)]
     columns = np.column_stack([t, *integrals, np.ones_like(t)])
     names = ("G", "k1", "k2", "k3", "n0")
-    scales = np.array([top / span, 1 / span, 1 / (span * top), 1 / (span * top**2), top])
     values = np.array([known.get(name, 0.0) for name in names]) / scales
     free = [name not in known for name in names]
     weights = np.ones_like(t) if trace.sigma is None else trace.sigma.min() / trace.sigma
     remaining = n - columns @ values
     values[free] = nnls(columns[:, free] * weights[:, None], remaining * weights)[0]
-    return Rates(*(values * scales)[:4])
+    with np.errstate(over="ignore"):  # an infinite rate is refused
+        return Rates(*(values * scales)[:4])
+
+
+def natural_rates(span: float, density: float) -> np.ndarray:
+    """Units N/T, 1/T, 1/(N·T), 1/(N²·T) of G, k1, k2, k3 for data of the span T and the density N.
+
+    Raises
+    ------
+    ValueError
+        Where one of them, or T itself, is beyond what doubles hold.
+
+    Examples
+    --------
+    >>> natural_rates(2.0, 10.0).tolist()
+    [5.0, 0.5, 0.05, 0.005]
+    """
+    span, density = np.float64(span), np.float64(density)
+    with np.errstate(all="ignore"):
+        units = np.array([density / span, 1 / span, 1 / (span * density), 1 / (span * density**2)])
+    if not (np.isfinite(units) & (units >= np.finfo(float).tiny)).all():
+        raise ValueError(
+            f"times over {span:.3g} and densities up to {density:.3g} make rates that no number holds;"
+            " use other units of time and density"
+        )
+    return units
+
+
+def slowed(x, free, first: float) -> np.ndarray:
+    """Slow the free rates together where the law reaches equilibrium before the second data point.
+
+    There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
+    k1 + 2·k2·n_e + 3·k3·n_e²; the rates are divided so that it acts midway (on a log axis) in the data.
+
+    Parameters
+    ----------
+    x : ndarray, shape (p,)
+        G, k1, k2, k3 in `natural_rates`, then anything else; returned itself where nothing is to be done.
+    free : ndarray of bool, shape (p,)
+    first : float
+        Time of the second point, in units of the span.
+
+    Examples
+    --------
+    >>> slowed(np.array([0.0, 1e6, 0.0, 0.0]), np.ones(4, bool), 0.01).tolist()
+    [0.0, 10.0, 0.0, 0.0]
+    """
+    if not np.isfinite(x[:4]).all():
+        return x
+    n_e = kinetics.equilibrium(x[:4])
+    with np.errstate(over="ignore", invalid="ignore"):
+        slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
+    if not _OVER_AT_ONCE < slowest * first < np.inf:
+        return x
+    moving = free & (np.arange(len(x)) < 4)
+    return np.where(moving, x / (slowest * np.sqrt(first)), x)
 
 
 def load(path: str | Path = FILE) -> list[Rates]:

@@ -121,6 +121,8 @@ def equilibrium(rates) -> float:
     # Newton from above on a convex function: every step stays above the root until rounding stops it.
     for _ in range(100):
         slope = k1 + n * (2 * k2 + n * 3 * k3)
+        if slope == 0:  # of a density so small that its square vanishes
+            break
         smaller = n - (n * (k1 + n * (k2 + n * k3)) - G) / slope
         if not smaller < n:
             break

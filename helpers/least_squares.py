@@ -20,6 +20,7 @@ CONVERGED_OFFSET = 1e-5
 _WANTED_OFFSET = 1e-10
 _ROUNDING = 1e-13
 _LEAST_FELT = 1e-150  # length of a Jacobian column; its square is still a number
+_LARGEST_FELT = 1e150  # likewise, for the length of what a parameter adds
 _EPS = np.finfo(float).eps
 _ROWS_PER_PIECE = 500
 
@@ -76,6 +77,21 @@ def triangle_of(jacobian: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     table[: len(residuals), -1] = residuals
     triangles = np.linalg.qr(table.reshape(pieces, rows, columns), mode="r")
     return triangles[0] if pieces == 1 else np.linalg.qr(triangles.reshape(-1, columns), mode="r")
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def computed(x, cost: float, triangle: np.ndarray) -> tuple[float, np.ndarray | None]:
+    """Return cost and triangle at x, or inf and None where a step from there is beyond what doubles hold.
+
+    Examples
+    --------
+    >>> computed(np.ones(1), 0.0, np.array([[1e200, 0.0], [0.0, 0.0]]))
+    (inf, None)
+    """
+    # False for NaN, too
+    if math.isfinite(cost) and np.abs(triangle).max() * np.max(x, initial=1.0) < _LARGEST_FELT:
+        return cost, triangle
+    return math.inf, None
 
 
 def robust_triangle(jacobian, residuals, loss: str, f_scale: float) -> tuple[float, np.ndarray]:
@@ -140,7 +156,8 @@ def minimise(
     cost, triangle = problem.evaluate(x)
     path = [x.copy()] if record else []
     if triangle is None:
-        return Minimum(x, math.inf, None, False, "the model cannot be computed at the start", 1, tuple(path))
+        words = "the model cannot be computed at the start: begin with other rates or another n0"
+        return Minimum(x, math.inf, None, False, words, 1, tuple(path))
     damping, raise_by, evaluations = 1e-4, 2.0, 1
     message = f"stopped after {max_evaluations} evaluations"
     while evaluations < max_evaluations:

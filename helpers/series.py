@@ -14,7 +14,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import nnls
 
-from helpers import kinetics
+from helpers.guesses import slowed
 from helpers.kinetics import Rates
 from helpers.least_squares import Minimum, minimise
 from helpers.observables import Observable, clock
@@ -25,7 +25,6 @@ from helpers.traces import Trace
 _ROUNDS = 8  # of Poisson weights, each from the model that the round before has found
 _SETTLED = 1e-4  # relative change of every parameter at which the weights have settled
 _ROUGH, _WANTED_OFFSET = 1e-2, 1e-8
-_OVER_AT_ONCE = 3.0  # e-folds before the second point
 _SEEN = 0.01  # of the largest signal: the guess does not look below it
 _BINS_PER_DECADE, _FEWEST_BINS = 20, 5
 
@@ -56,7 +55,8 @@ def fit_series(
     traces : iterable of Trace
         The same sample at several excitation levels, all in one unit of time.
     guess : Rates or four numbers, optional
-        Start of G, k1, k2, k3; by default integral matching over all traces (`suggest`).
+        Start of G, k1, k2, k3; by default integral matching over all traces (`suggest`). In a train of
+        pulses an all-zero guess has no steady state: there every free rate begins at its natural unit.
     observable : str or Observable
         "density", "photoluminescence" (∝ n²; `Observable("photoluminescence", p0)` for a doped sample) or
         "mobility".
@@ -93,7 +93,8 @@ def fit_series(
     Raises
     ------
     ValueError
-        For no traces, unequal units of time, missing n0, unknown names or modes, counts below zero.
+        For no traces, unequal units of time, missing n0, unknown names or modes, counts below zero, a trace
+        without signal, a scale of 0, units beyond what doubles hold.
 
     Notes
     -----
@@ -123,7 +124,7 @@ def fit_series(
         weights=_weights(traces, weights),
         observable=law,
         n0=np.ones(len(traces)),
-        scale=per_trace(scale_value, "scale_value"),
+        scale=_not_zero(per_trace(scale_value, "scale_value")),
         offset=per_trace(offset_value, "offset_value"),
         n0_mode=_mode("n0", n0_mode or ("free" if is_density else "fixed")),
         scale_mode=_mode("scale", scale or ("fixed" if is_density else "free")),
@@ -133,7 +134,7 @@ def fit_series(
     guess = suggest(model, fixed) if guess is None else Rates(*guess)
     densities_move = [model.n0_mode != "fixed"] * (len(model.names) - len(RATES))
     free = np.array([name not in fixed for name in RATES] + densities_move)
-    start = _slowed(model, model.start(guess), free)
+    start = _resolved(model, model.start(guess), free)
     model, minimum = _search(model, start, free, weights == "poisson", max_evaluations)
     unit = density_unit or (traces[0].signal_unit if is_density else "cm^-3")
     is_absolute = weights == "poisson" or traces[0].sigma is not None
@@ -205,20 +206,14 @@ def _search(model, start, free, counted: bool, most: int) -> tuple[SeriesModel, 
     return model, replace(found, evaluations=found.evaluations + spent)
 
 
-def _slowed(model, x, free) -> np.ndarray:
-    """Return `x` with its rates slowed together where they are over before the second point of each trace.
-
-    There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
-    k1 + 2·k2·n_e + 3·k3·n_e²; slowed, it acts midway (on a log axis) in the data.
-    """
+def _resolved(model, x, free) -> np.ndarray:
+    """Return `x` with rates that the data resolve: not over before the second point, in trains not all 0."""
+    if model.clocks[0].period is not None and not x[1:4].any():
+        recombination = free & np.isin(np.arange(len(x)), (1, 2, 3))
+        return np.where(recombination, 1.0, x)
     span = max(each.nodes.max() for each in model.clocks)
     first = min(each.nodes[each.nodes > 0].min() for each in model.clocks) / span
-    n_e = kinetics.equilibrium(x[:4])
-    slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
-    if slowest * first <= _OVER_AT_ONCE:
-        return x
-    moving = np.append(free[:4], np.zeros(len(x) - 4, bool))
-    return np.where(moving, x / (slowest * np.sqrt(first)), x)
+    return slowed(x, free, first)
 
 
 def _weights(traces, weights: str | None) -> list[np.ndarray]:
@@ -247,6 +242,14 @@ def _initial_densities(model: SeriesModel) -> np.ndarray:
     rows = zip(model.traces, model.clocks, model.scale, model.offset, strict=True)
     first = [(trace.signal[trace.t >= each.time_zero][0] - b) / a for trace, each, a, b in rows]
     return _positive(np.array(first))
+
+
+def _not_zero(scale: np.ndarray) -> np.ndarray:
+    if not scale.all():
+        raise ValueError(
+            f"scale_value = {scale.tolist()}: a scale of 0 leaves no signal; give another, or leave it out"
+        )
+    return scale
 
 
 def _positive(n0: np.ndarray) -> np.ndarray:
@@ -283,6 +286,10 @@ def _checked_traces(traces) -> tuple[Trace, ...]:
     traces = tuple(traces)
     if not traces:
         raise ValueError("no traces: give the traces of a fluence series, one at least")
+    for number, trace in enumerate(traces, 1):
+        if not trace.signal.any():
+            label = repr(trace.name) if trace.name else f"number {number}"
+            raise ValueError(f"trace {label}: every signal is 0, which tells nothing; leave the trace out")
     if len(units := {trace.t_unit for trace in traces}) > 1:
         raise ValueError(f"the traces have different units of time, {sorted(units)}; load them in one unit")
     return traces

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from helpers.guesses import natural_rates
 from helpers.kinetics import Rates
-from helpers.least_squares import Problem, covariance
+from helpers.least_squares import Problem, computed, covariance
 from helpers.observables import Clock, Observable
 from helpers.separable import Block, compress, eliminate, joint_triangle, solve_linear
 from helpers.traces import Trace
@@ -73,8 +74,7 @@ class SeriesModel:
         """Units of the searched parameters: 1/T, 1/(N·T), 1/(N²·T) with N the largest n0, and the n0."""
         span = max(float(clock.nodes.max()) for clock in self.clocks)
         top = float(self.n0.max())
-        rates = [top / span, 1 / span, 1 / (span * top), 1 / (span * top**2)]
-        return np.array([*rates, *(self.n0[:1] if self.n0_mode == "shared" else self.n0)])
+        return np.append(natural_rates(span, top), self.n0[:1] if self.n0_mode == "shared" else self.n0)
 
     @property
     def size(self) -> int:
@@ -95,9 +95,10 @@ class SeriesModel:
     def problem(self) -> Problem:
         """Least-squares problem in the searched parameters, scales and offsets eliminated."""
 
+        @np.errstate(all="ignore")
         def evaluate(x):
             try:
-                return eliminate(self.blocks(x))
+                return computed(x, *eliminate(self.blocks(x)))
             except ValueError:  # a trial step beyond what doubles hold, or a train that never settles
                 return np.inf, None
 

@@ -10,7 +10,7 @@ from scipy.integrate import odeint
 from scipy.optimize import least_squares
 
 from helpers import guesses
-from helpers.fitting import PARAMETERS, fit, fit_from_guesses, table
+from helpers.fitting import PARAMETERS, fit, fit_from_guesses, fit_series, table
 from helpers.kinetics import Rates, solve
 from helpers.paths import DATA
 from helpers.traces import Trace, load_trace
@@ -183,6 +183,55 @@ def test_no_data_and_no_guess_make_a_fit_raise_or_warn(signal, guess, step):
     assert np.isfinite([*result.rates, result.n0, result.cost]).all()
 
 
+@settings(max_examples=100)
+@given(
+    st.tuples(*[st.sampled_from([0.0, 1e-300, 1e-60, 1.0, 1e60, 1e160, 1e300])] * 4),
+    st.one_of(st.none(), st.sampled_from([0.0, 1e-300, 1e60, 1e160, 1e300])),
+    st.sets(st.sampled_from(PARAMETERS)),
+    st.sampled_from([1.0, 1e16, 1e-12]),
+)
+def test_absurd_guesses_are_fits_that_did_not_converge(guess, n0, fixed, unit):
+    trace = simulated(points=20)
+    result = fit(Trace(trace.t, trace.signal * unit), guess, n0=n0, fixed=fixed)
+    assert np.isfinite([*result.rates, result.n0]).all()
+    assert result.message
+    if not np.isfinite(result.cost):
+        assert not result.converged
+        assert "begin with other rates" in result.message
+        assert np.isnan([result.rmse, *result.stderr]).all()
+
+
+@pytest.mark.parametrize("f_scale", [0, -1, np.nan, np.inf, "1"])
+def test_a_robust_loss_needs_a_scale_above_zero(f_scale):
+    with pytest.raises(ValueError, match=r"f_scale = .*positive"):
+        fit(simulated(points=20), TRUE, loss="huber", f_scale=f_scale)
+
+
+@pytest.mark.parametrize("unit", [1e96, 1e-98])
+def test_extreme_units_change_values_and_errors_by_their_factor_only(unit):
+    trace = simulated(points=50)
+    one, two = fit(trace, TRUE), fit(Trace(trace.t, trace.signal * unit))
+    factors = np.array([unit, 1, 1 / unit, 1 / unit / unit, unit])
+    np.testing.assert_allclose(np.array(two.values), np.array(one.values) * factors, rtol=1e-6)
+    np.testing.assert_allclose(two.stderr, np.array(one.stderr) * factors, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("unit", "second"), [(1e-98, 1e-299), (1e96, 1e290), (1e-102, 1e-300)])
+def test_units_whose_rates_no_number_holds_are_refused(unit, second):
+    trace = simulated(points=20)
+    trace = Trace(trace.t * second, trace.signal * unit)
+    for action in (guesses.suggest, fit, lambda trace: fit_series([trace])):
+        with pytest.raises(ValueError, match=r"no number holds|must be finite"):
+            action(trace)
+
+
+def test_one_name_need_not_stand_in_a_list():
+    trace = simulated(points=20)
+    assert fit(trace, TRUE, fixed="k1").status.k1 == "fixed"
+    assert fit_series([trace], TRUE, fixed="k1").status[:2] != ("fixed", "fixed")
+    assert fit_series([trace], TRUE, fixed="k1").status[1] == "fixed"
+
+
 def test_signals_at_the_edge_of_what_numbers_hold():
     assert fit(Trace([0, 1, 2], [2e-308, 1e-308, 0]), [0, 1, 0, 0]).converged
     with pytest.raises(ValueError, match="too large"):
@@ -224,8 +273,10 @@ def test_automatic_guess_respects_what_is_known():
     around = guesses.suggest(trace, fixed={"k3": 1.1e-7, "G": 0.0})
     assert around.k3 == pytest.approx(1.1e-7)
     assert around.k1 == pytest.approx(1e-2, rel=0.2)
-    with pytest.raises(ValueError, match="at least 3"):
+    with pytest.raises(ValueError, match=r"^trace: 2 points"):
         guesses.suggest(Trace([0, 1], [2, 1]))
+    with pytest.raises(ValueError, match=r"^trace 'short': 2 points.*at least 3"):
+        guesses.suggest(Trace([0, 1], [2, 1], name="short"))
 
 
 @settings(max_examples=50, deadline=None)

@@ -260,6 +260,22 @@ class TestTheMeasurement:
         assert aware.left_over == pytest.approx([0.721, 0.530, 0.206], abs=1e-3)
         assert (naive.left_over == 0).all()
 
+    @pytest.mark.parametrize("fixed", ["G", ("G", "k3"), ()])
+    def test_a_train_begins_without_a_guess_where_nothing_recombines(self, fixed):
+        rates, period = Rates(0, 1e6, 1e-10, 0), 1 / 4e6
+        t = np.linspace(0, period, 100, endpoint=False)
+        traces = series(rates, [1e15, 1e16, 1e17], t, noise=0, period=period)
+        options = {"n0": [1e15, 1e16, 1e17], "n0_mode": "fixed", "repetition_period": period}
+        found = fit_series(traces, (0, 0, 0, 0), fixed=fixed, **options)
+        assert found.converged
+        assert [found.rates.k1, found.rates.k2] == pytest.approx([1e6, 1e-10], rel=1e-4)
+
+    def test_a_train_without_any_recombination_is_no_fit(self):
+        traces = series(Rates(k1=1.0), [1.0], np.linspace(0, 2, 20))
+        found = fit_series(traces, (0, 0, 0, 0), fixed=("G", "k1", "k2", "k3"), repetition_period=3.0)
+        assert not found.converged
+        assert "cannot be computed" in found.message
+
     def test_a_response_is_taken_out(self):
         times = {"time_zero": 2e-9, "response_fwhm": 1e-9}
         n0, t = [1e17, 1e18, 1e19], np.arange(-20, 400) * 0.25e-9
@@ -346,6 +362,7 @@ class TestMistakes:
             ({"guess": (0, -1, 0, 0)}, "k1"),
             ({"repetition_period": 0.0}, "repetition_period"),
             ({"offset_value": np.nan}, "offset_value"),
+            ({"scale_value": 0.0}, "scale of 0 leaves no signal"),
         ],
     )
     def test_are_named(self, options, named):
@@ -356,6 +373,13 @@ class TestMistakes:
     def test_no_traces(self):
         with pytest.raises(ValueError, match="no traces"):
             fit_series([])
+
+    @pytest.mark.parametrize(("name", "label"), [("dark", "'dark'"), ("", "number 2")])
+    @pytest.mark.parametrize("observable", ["density", "photoluminescence"])
+    def test_a_trace_without_signal(self, observable, name, label):
+        traces = [Trace([0, 1, 2], [4, 2, 1]), Trace([0, 1, 2], [0, 0, 0], name=name)]
+        with pytest.raises(ValueError, match=f"trace {label}: every signal is 0.*leave the trace out"):
+            fit_series(traces, n0=[1, 2], observable=observable)
 
     def test_times_in_different_units(self):
         traces = [Trace([0, 1], [2, 1], t_unit=unit) for unit in ("ns", "s")]
