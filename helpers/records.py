@@ -230,11 +230,14 @@ def _record(content: dict) -> Record:
 
 
 def _stamp(data: dict) -> DataStamp:
+    first, last = entries.number(data, "first_time"), entries.number(data, "last_time")
+    if last <= first:
+        raise ValueError(f"last_time = {last:g} is not after first_time = {first:g}")
     return DataStamp(
         name=entries.text(data, "name"),
         points=entries.count(data, "points", least=2),
-        first_time=entries.number(data, "first_time"),
-        last_time=entries.number(data, "last_time"),
+        first_time=first,
+        last_time=last,
         t_unit=entries.text(data, "t_unit"),
         signal_unit=entries.text(data, "signal_unit"),
         sha256=entries.text(data, "sha256"),

@@ -197,7 +197,7 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("part", "name", "wrong"),
         [("data", "points", wrong) for wrong in (791.5, -4, 1, True, "791")]
-        + [("data", "first_time", "0"), ("data", "last_time", 10**400)]
+        + [("data", "first_time", "0"), ("data", "last_time", 10**400), ("data", "last_time", -1)]
         + [(None, "converged", wrong) for wrong in (1, 0.0, "true", None)]
         + [(None, name, wrong) for name in ("cost", "rmse") for wrong in (-1, 10**400, True)]
         + [(None, "versions", [1]), ("versions", "numpy", 2)],
