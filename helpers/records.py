@@ -231,8 +231,8 @@ def _record(content: dict) -> Record:
 
 def _stamp(data: dict) -> DataStamp:
     first, last = entries.number(data, "first_time"), entries.number(data, "last_time")
-    if last <= first:
-        raise ValueError(f"last_time = {last:g} is not after first_time = {first:g}")
+    if last < first:  # rounded, they may be equal
+        raise ValueError(f"last_time = {last:g} is before first_time = {first:g}")
     return DataStamp(
         name=entries.text(data, "name"),
         points=entries.count(data, "points", least=2),

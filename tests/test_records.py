@@ -68,6 +68,12 @@ class TestRoundTrip:
         record = records.load(records.save(late, tmp_path / "late.par"))
         np.testing.assert_allclose(record.curve(t), 2 / (1 + 2 * (t - 7)), rtol=1e-4)
 
+    def test_a_span_that_nine_digits_do_not_show_is_read_back(self, tmp_path):
+        t = 1e6 + np.linspace(0, 1e-5, 50)
+        far = fitting.fit(Trace(t, 2 / (1 + 2e5 * (t - 1e6))))
+        data = records.load(records.save(far, tmp_path / "far.par")).data
+        assert data.first_time == data.last_time == 1e6
+
     def test_what_has_no_error_says_why(self, decay, tmp_path):
         fit = fitting.fit(decay, Rates(k2=1e-3), fixed=["G", "n0"])
         path = records.save(fit, tmp_path / "a.par")
