@@ -17,8 +17,8 @@ _LARGEST = 1e8  # dimensionless: no data resolve a law that fast
 
 
 def spare_points(fit: Fit) -> int:
-    """Residuals minus free parameters."""
-    return fit.problem.size - int(np.sum(fit.free))
+    """Residuals minus free parameters, those that a global fit solves for (scales, offsets) among them."""
+    return fit.problem.size - len(fit.status) + fit.status.count("fixed")
 
 
 def fewest_spare_points(fit: Fit) -> int:
@@ -30,7 +30,7 @@ def freedom(fit: Fit) -> float:
     """Degrees of freedom behind the noise's variance; infinite where sigma is known (variance exactly 1)."""
     if fit.variance == 1.0:
         return np.inf
-    return fit.problem.size - int(np.sum(fit.free & (fit.minimum.x > 0)))
+    return fit.problem.size - fit.status.count("free")
 
 
 def variance(fit) -> float:

@@ -89,7 +89,7 @@ def profile(fit: Fit, names: Iterable[str] | None = None, *, points: int = 20) -
     Parameters
     ----------
     fit : Fit
-        Anything with `problem`, `minimum`, `free` and `variance` will do.
+        Anything with `problem`, `minimum`, `free`, `status` and `variance` will do.
     names : iterable of str, optional
         Parameters to profile; all free ones by default.
     points : int

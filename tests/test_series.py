@@ -9,6 +9,7 @@ import pytest
 from nbclient import NotebookClient
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import gammaln
+from scipy.stats import t as student
 
 from helpers import kinetics
 from helpers.fitting import fit, fit_series
@@ -16,10 +17,12 @@ from helpers.kinetics import Rates
 from helpers.least_squares import covariance
 from helpers.observables import Observable, clock
 from helpers.paths import ROOT
+from helpers.profiles import profile
 from helpers.series import suggest
 from helpers.series_advice import advise_series
 from helpers.series_model import MODES
 from helpers.traces import Trace
+from helpers.uncertainty import advise
 
 MAPBI3 = Rates(0, 1.5e7, 0.6e-10, 1.6e-28)  # /s, cm^3/s, cm^6/s: table 3 of PMC10347435
 PEARS = Rates(0, 0.01, 5e-19, 0)  # /ns, cm^3/ns: the example that the PEARS program ships with
@@ -342,10 +345,18 @@ class TestReport:
         assert any("per m^3" in note for note in fit_series(slipped).notes)
 
     def test_profiles_are_those_of_any_fit(self, found):
-        profiles = pytest.importorskip("helpers.profiles")
-        curve = profiles.profile(found, ["k2"], points=8)["k2"]
+        curve = profile(found, ["k2"], points=8)["k2"]
         low, high = curve.interval68
         assert (high - low) / 2 == pytest.approx(found.stderr[2], rel=0.1)
+
+    def test_profiles_count_the_scales_and_offsets_that_the_noise_was_fitted_with(self):
+        """Eight points less k1, two scales and two offsets leave three, and Student's t with three."""
+        t, rng = np.linspace(0, 4, 4), np.random.default_rng(0)
+        signals = [a * np.exp(-0.5 * t) + b + 1e-3 * rng.standard_normal(4) for a, b in ((1, 0), (2, 0.1))]
+        options = {"n0": 1.0, "n0_mode": "fixed", "scale": "free", "offset": "free"}
+        found = fit_series([Trace(t, signal) for signal in signals], fixed=("G", "k2", "k3"), **options)
+        low, high = profile(found, ["k1"])["k1"].interval95
+        assert (high - low) / 2 == pytest.approx(student.ppf(0.975, 3) * found.stderr[1], rel=0.02)
 
 
 class TestMistakes:
@@ -427,6 +438,12 @@ class TestAdvice:
         words = self.advice(MAPBI3)
         assert sum("look like noise" in each for each in words) == 3
         assert sum("95 % interval" in each and "In cgs" in each for each in words) == 3
+
+    def test_one_door_serves_single_fits_and_series(self):
+        traces = series(MAPBI3, [1e17, 1e18], np.linspace(0, 100e-9, 100))
+        found = fit_series(traces)
+        assert advise(found) == advise_series(found)
+        assert any("look like noise" in each for each in advise(fit(traces[1], fixed=("G",))))
 
     def test_a_trace_with_rates_of_its_own_is_named_first(self):
         words = self.advice(Rates(0, 4e7, 0.6e-10, 1.6e-28))
