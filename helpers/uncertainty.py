@@ -1,7 +1,8 @@
 """What a fit's numbers are worth: profile likelihood, bootstrap, choice of terms, advice.
 
 This room refits simulated data (the bootstrap) and is the door to the other three: `profile` and `contour`
-live in `profiles`, `compare_terms` in `model_choice`, `advise` and `misfit` in `advice`.
+live in `profiles`, `compare_terms` in `model_choice`, `misfit` in `advice`; `advise` serves fits of one
+trace (`advice`) and of a series (`series_advice`) alike.
 """
 
 from __future__ import annotations
@@ -11,18 +12,46 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from helpers.advice import advise, misfit
+from helpers import advice
+from helpers.advice import misfit
 from helpers.fitting import PARAMETERS, Fit, Parameters, single_problem
 from helpers.least_squares import CONVERGED_OFFSET, minimise
 from helpers.model_choice import compare_terms
-from helpers.profiles import contour, profile
+from helpers.profiles import Profile, contour, profile
 from helpers.progress import with_progress
+from helpers.series_advice import advise_series
+from helpers.series_fit import SeriesFit
 from helpers.traces import Trace
 
 __all__ = ["Bootstrap", "advise", "bootstrap", "compare_terms", "contour", "misfit", "profile"]
 
 KINDS = ("parametric", "residual")
 _FITS_PER_TASK = 25
+
+
+def advise(fit: Fit | SeriesFit, curves: Profile | None = None) -> list[str]:
+    """Say in plain sentences what a fit determines, what it does not, and what would.
+
+    Parameters
+    ----------
+    fit : Fit or SeriesFit
+    curves : Profile, optional
+        `profile(fit)`, if it is there already.
+
+    Returns
+    -------
+    list of str
+        With numbers and units; the most serious first.
+
+    Examples
+    --------
+    >>> from helpers.fitting import fit_series
+    >>> t = np.linspace(0, 5, 60)
+    >>> traces = [Trace(t, n / (1 + n * t) + 0.01 * np.sin(37 * t)) for n in (1, 4)]
+    >>> advise(fit_series(traces))[0]
+    'trace 1: the residuals look like noise.'
+    """
+    return advise_series(fit, curves) if isinstance(fit, SeriesFit) else advice.advise(fit, curves)
 
 
 @dataclass(frozen=True, eq=False)
