@@ -160,21 +160,22 @@ def _refuse_bad_sigma(table: Table, chosen: Sequence[int]) -> None:
 
 
 def unit(table: Table, column: int) -> str:
-    """Return a column's unit from the header's second line or from a name such as "Time [ns]" or "t / ns".
+    """Return a column's unit from the header's second line or from a name such as "PL [counts]".
 
     Empty where the header has none.
     """
     if table.units:
         return table.units[column]
-    name = table.names[column] if table.names else ""
-    if found := _UNIT_IN_BRACKETS.search(name):
-        return found[1]
-    found = _UNIT_AT_END.search(name)
-    return found[1] if found and is_time(found[1]) else ""
+    found = _UNIT_IN_BRACKETS.search(_name(table, column))
+    return found[1] if found else ""
+
+
+def _name(table: Table, column: int) -> str:
+    return table.names[column] if table.names else ""
 
 
 def time_unit(table: Table, column: int, wish: str | None) -> str:
-    """Return the time's unit: the wished one, else the header's, else "ns".
+    """Return the time's unit: the wished one, else the header's (also as in "t / ns"), else "ns".
 
     Warns where "ns" is a mere assumption and a line above the numbers seems to say otherwise.
 
@@ -183,18 +184,22 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
     ValueError
         If the header names another unit than the wished one, or, without a wish, something that is no time.
     """
-    found = unit(table, column)
-    name = table.names[column] if table.names else ""
+    found, name = unit(table, column), _name(table, column)
+    at_end = _UNIT_AT_END.search(name)
+    if not found and at_end and is_time(at_end[1]):
+        found = at_end[1]
     if wish and is_time(found) and seconds(found) != seconds(wish):
         raise ValueError(f"{table.file}: its header gives the time in {found}, not in {wish}; change t_unit")
-    if not wish and ((found and not is_time(found)) or _NO_TIME.match(name)):
+    if wish:
+        return wish
+    if (found and not is_time(found)) or _NO_TIME.match(name):
         raise ValueError(
             f"{table.file}: the header calls the column of times {name or found!r}, which is no time in a"
             " known unit; choose the columns with columns=..., or give the unit of the times with t_unit=..."
         )
-    if not wish and not found:
+    if not found:
         _warn_of_another_unit(table)
-    return wish or found or "ns"
+    return found or "ns"
 
 
 def _warn_of_another_unit(table: Table) -> None:

@@ -285,7 +285,7 @@ def test_a_row_behind_a_comment_mark_is_left_out_with_a_warning(tmp_path, mark, 
         ("# Time [ps],PL [counts]\n", "ps", "counts"),
         ("t (µs),n (1e16 cm^-3)\n", "µs", "1e16 cm^-3"),
         ("t / s,n\n", "s", ""),
-        ("Time (min),n\n", "min", ""),
+        ("Time (min),n_min\n", "min", ""),  # a smallest value
         ("t [h],n\n", "h", ""),
         ("t_fs,n\n", "fs", ""),
         ("Delay (ps),T (%)\n", "ps", "%"),
