@@ -14,8 +14,9 @@ from .texts import shown
 from .units import is_time, seconds
 
 _TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
-_NO_TIME = re.compile(
-    r"wave|energy|freq|lambda|λ|channel|pixel|index|sequence|sample|point|number", re.IGNORECASE
+_NO_TIME = re.compile(r"channel|pixel|index|sequence|sample|point|number", re.IGNORECASE)
+_SPECTRAL = re.compile(
+    r"wave|energy|freq|lambda|λ|(.*[\[(\s/])?(nm|m?eV|cm\^?-1|[MGT]?Hz)[\])]?\s*$", re.IGNORECASE
 )
 _SIGMA = re.compile(
     r"sigma|σ|err(or)?s?(?![^\W\d_])|std|deviation|uncert|noise|fehler|^(s|sd|se|sem|[dΔδ]n)\b", re.IGNORECASE
@@ -52,6 +53,11 @@ def _by_shape(table: Table) -> list[int]:
         hint = hint or "; separate the columns with ';' if the comma is the decimal mark"
         raise ValueError(
             f"{table.file}: {count} columns of numbers, a trace has two or three{hint}; {remedy}"
+        )
+    if names and _SPECTRAL.match(names[0]):
+        raise ValueError(
+            f"{table.file}: the header calls the first column {names[0]!r}, a spectrum and no decay; give"
+            " a file with times, or choose the columns of time and signal with columns=..."
         )
     if count == 2 and names and _is_of_time(names[1]) and not _is_of_time(names[0]):
         raise ValueError(

@@ -256,7 +256,7 @@ def load_trace(
         The trace's name; the file's name without its suffix by default.
     t_unit, signal_unit : str, optional
         Units; by default those that the header names, else "ns" and none. Without t_unit a header such as
-        "Wavelength (nm)" is refused, and a line above the header that seems to name a unit gives a warning.
+        "Delay (steps)" is refused, and a line above the header that seems to name a unit gives a warning.
     columns : sequence of int or str, optional
         The columns of time, signal and, if wanted, sigma, counted from 0 or by their names in the header.
         By default the first two; a third one is sigma if its name says so, or if it has no name, is

@@ -310,9 +310,16 @@ def test_a_wrong_time_unit_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "header",
-    ["Wavelength (nm),PL (counts)", "Energy [eV],n", "wavelength,n", "Channel,Counts", "t (steps),n"],
+    "header", ["Wavelength (nm),PL (counts)", "Energy [eV],n", "x / cm-1,y", "wavelength,n", "nm,a.u.", "λ,I"]
 )
+def test_a_spectrum_is_no_decay_whatever_its_unit_is_called(tmp_path, header):
+    path = write(tmp_path, header + "\n" + rows())
+    assert_refused(path, "a spectrum and no decay")
+    assert_refused(path, "a spectrum and no decay", t_unit="ns")
+    assert load_trace(path, columns=(0, 1), t_unit="ns").t.tolist() == T
+
+
+@pytest.mark.parametrize("header", ["Channel,n", "t (steps),n", "Time (sec),n", "Delay [NS],n"])
 def test_a_column_that_is_no_time_is_refused_unless_its_unit_is_given(tmp_path, header):
     path = write(tmp_path, header + "\n" + rows())
     assert_refused(path, re.escape(f"{header.split(',')[0]!r}, which is no time") + ".*t_unit=")
