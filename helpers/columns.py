@@ -54,15 +54,7 @@ def _by_shape(table: Table) -> list[int]:
         raise ValueError(
             f"{table.file}: {count} columns of numbers, a trace has two or three{hint}; {remedy}"
         )
-    if names and _SPECTRAL.match(names[0]):
-        raise ValueError(
-            f"{table.file}: the header calls the first column {names[0]!r}, a spectrum and no decay; give"
-            " a file with times, or choose the columns of time and signal with columns=..."
-        )
-    if count == 2 and names and _is_of_time(names[1]) and not _is_of_time(names[0]):
-        raise ValueError(
-            f"{table.file}: the header calls column 2 {names[1]!r}, not column 1; give columns=(1, 0)"
-        )
+    _refuse_no_time_first(table)
     if count == 2:
         return [0, 1]
     peak = values[:, 1].argmax()
@@ -80,6 +72,19 @@ def _by_shape(table: Table) -> list[int]:
             " put the line 't,n,sigma' above the numbers"
         )
     return [0, 1, 2]
+
+
+def _refuse_no_time_first(table: Table) -> None:
+    first, second = table.names[:2] if table.names else ("", "")
+    if _SPECTRAL.match(first):
+        raise ValueError(
+            f"{table.file}: the header calls the first column {first!r}, a spectrum and no decay; give"
+            " a file with times, or choose the columns of time and signal with columns=..."
+        )
+    if len(table.names) == 2 and _is_of_time(second) and not _is_of_time(first):
+        raise ValueError(
+            f"{table.file}: the header calls column 2 {second!r}, not column 1; give columns=(1, 0)"
+        )
 
 
 def _is_of_time(name: str) -> bool:
