@@ -74,8 +74,11 @@ def solve_linear(blocks: Sequence[Block]) -> tuple[list[np.ndarray], np.ndarray]
     shared = np.zeros(blocks[0].shared)
     if len(shared):
         rows = np.vstack([block.triangle[block.kept()] for block in blocks])
-        own = blocks[0].own
-        shared = np.linalg.lstsq(rows[:, own : own + len(shared)], -rows[:, -1], rcond=_DEPENDENT)[0]
+        columns = rows[:, blocks[0].own : blocks[0].linear]
+        # In raw units a scale's column is 1e38 times an offset's: only in lengths of 1 do both count.
+        size = np.linalg.norm(columns, axis=0)
+        size = np.where(size > 0, size, 1.0)
+        shared = np.linalg.lstsq(columns / size, -rows[:, -1], rcond=_DEPENDENT)[0] / size
     return [_own_coefficients(block, shared) for block in blocks], shared
 
 

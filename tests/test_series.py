@@ -1,6 +1,7 @@
 """Global fits: recovery from any start, exact gradients, honest errors, and the same answer in any unit."""
 
 import itertools
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -88,6 +89,27 @@ class TestRecovery:
         found = fit_series(traces, observable="photoluminescence", n0=[1e16, 1e17, 1e18])
         assert suggest(found.model) == found.guess
         assert (abs(errors(found, found.guess)) < 0.3).all()
+
+    @pytest.mark.parametrize("kind", ["mobility", "photoluminescence"])
+    def test_a_common_scale_and_background_in_raw_units(self, kind):
+        """A scale's column is there 1e19 or 1e38 times as long as the background's."""
+        n0, ratios = np.array([1e17, 1e18, 1e19]), np.array([1.0, 2.0, 5.0])
+        t, rng = np.concatenate([[0], np.geomspace(1e-10, 300e-9, 150)]), np.random.default_rng(0)
+        law = Observable(kind)
+        top = law.signal(n0[-1])
+        traces = [
+            Trace(t, ratio * law.signal(kinetics.solve(t, n, MAPBI3)) / top + 0.3, t_unit="s")
+            for n, ratio in zip(n0, ratios, strict=True)
+        ]
+        noisy = [replace(x, signal=x.signal + 1e-3 * rng.standard_normal(len(t))) for x in traces]
+        options = {"observable": kind, "n0": n0, "scale": "shared", "scale_value": ratios}
+        found = fit_series(noisy, offset="shared", **options)
+        assert found.offset == pytest.approx([0.3] * 3, abs=4 * found.stderr[-1])
+        assert 0 < found.stderr[-1] < 3e-4
+        assert found.scale * top == pytest.approx(ratios, rel=3e-3)
+        assert (abs(errors(found, MAPBI3)) < 4 * found.stderr[1:4] / [*MAPBI3][1:]).all()
+        weighted = [r * w for r, w in zip(found.residuals(), found.model.weights, strict=True)]
+        assert found.cost == pytest.approx(0.5 * np.sum(np.concatenate(weighted) ** 2), rel=1e-6)
 
     def test_generation_is_found_where_it_is_asked_for(self):
         rates = Rates(3.0, 0.5, 1.0, 0.1)
