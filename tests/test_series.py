@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
+from scipy.integrate import quad
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import gammaln
 from scipy.stats import t as student
@@ -308,6 +309,41 @@ class TestTheMeasurement:
         found = fit_series(traces, observable="photoluminescence", n0=n0, **times)
         assert (abs(errors(found, MAPBI3)) < 4 * found.stderr[1:4] / [*MAPBI3][1:]).all()
         assert (abs(errors(found, MAPBI3)) < 0.03).all()
+
+    def test_a_train_of_pulses_seen_through_a_response(self):
+        """Held to Gaussian integrals over a train of 400 pulses, then fitted back."""
+        rates, period, n0 = Rates(0, 1e6, 1e-10, 0), 250e-9, [1e15, 1e17]
+        times = {"time_zero": 20e-9, "response_fwhm": 5e-9}
+        t, width = np.linspace(0, period, 125, endpoint=False), 5e-9 / np.sqrt(8 * np.log(2))
+        traces = series(rates, n0, t, kind="photoluminescence", noise=0, period=period, **times)
+        after = 1e17
+        for _ in range(400):
+            after = 1e17 + kinetics.solve([period], after, rates)[0]
+
+        def seen(x, centre):
+            n = kinetics.solve([x % period], after, rates)[0] / 1e17
+            return n**2 * np.exp(-0.5 * ((x - centre) / width) ** 2)
+
+        chosen = [6, 10, 11, 40]  # before, at and after the pulse
+        wanted = []
+        for centre in t[chosen] - 20e-9:
+            edges = sorted({centre - 9 * width, centre + 9 * width, max(0.0, centre - 9 * width)})
+            parts = itertools.pairwise(edges)
+            wanted.append(sum(quad(seen, *part, args=(centre,), epsabs=0, epsrel=1e-10)[0] for part in parts))
+        shape = traces[1].signal[chosen]
+        np.testing.assert_allclose(shape / shape[-1], np.array(wanted) / wanted[-1], rtol=1e-6)
+        options = {"observable": "photoluminescence", "n0": n0, "fixed": ("G", "k3")}
+        found = fit_series(traces, repetition_period=period, **times, **options)
+        assert [found.rates.k1, found.rates.k2] == pytest.approx([1e6, 1e-10], rel=1e-6)
+
+    def test_densities_per_cubic_metre_are_told_in_cgs(self):
+        t = np.linspace(0, 300, 300)
+        shapes = [kinetics.solve(t * 1e-9, n, MAPBI3) for n in (1e17, 1e18, 1e19)]
+        found = fit_series([Trace(t, n * 1e6, t_unit="ns", signal_unit="m^-3") for n in shapes])
+        table = found.table()
+        np.testing.assert_allclose(table.loc["k1":"k3", "in cgs"], [*MAPBI3][1:], rtol=1e-5)
+        assert table.loc["n0_3", "in cgs"] == pytest.approx(1e19)
+        assert found.notes == ()
 
     def test_doped_samples_emit_with_their_doping(self):
         rates, law, n0 = Rates(0, 1e7, 1e-10, 0), Observable("photoluminescence", 1e16), [1e15, 1e16, 1e17]
