@@ -13,6 +13,10 @@ _SECONDS = {
     "ns": 1e-9,
     "ps": 1e-12,
     "fs": 1e-15,
+    "sec": 1.0,
+    "usec": 1e-6,
+    "nsec": 1e-9,
+    "psec": 1e-12,
     "min": 60.0,
     "h": 3600.0,
 }
@@ -31,7 +35,7 @@ def seconds(unit: str) -> float:
     Raises
     ------
     ValueError
-        If the unit is none of s, ms, us (µs), ns, ps, fs, min, h.
+        If the unit is none of s, ms, us (µs), ns, ps, fs, min, h, or of sec, usec, nsec, psec.
 
     Examples
     --------

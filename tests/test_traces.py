@@ -319,7 +319,7 @@ def test_a_spectrum_is_no_decay_whatever_its_unit_is_called(tmp_path, header):
     assert load_trace(path, columns=(0, 1), t_unit="ns").t.tolist() == T
 
 
-@pytest.mark.parametrize("header", ["Channel,n", "t (steps),n", "Time (sec),n", "Delay [NS],n"])
+@pytest.mark.parametrize("header", ["Channel,n", "t (steps),n", "Time (weeks),n", "Delay [NS],n"])
 def test_a_column_that_is_no_time_is_refused_unless_its_unit_is_given(tmp_path, header):
     path = write(tmp_path, header + "\n" + rows())
     assert_refused(path, re.escape(f"{header.split(',')[0]!r}, which is no time") + ".*t_unit=")
@@ -334,7 +334,7 @@ def test_a_column_that_is_no_time_is_refused_unless_its_unit_is_given(tmp_path, 
         "# Time [ps]\n# PL [counts]\n",
         "# t_unit: µs\n",
         "Time (ps),n\nsample A\n",
-        "Time,PL\nsec,V\n",
+        "Time,PL\nsecond,V\n",
     ],
 )
 def test_a_unit_of_time_that_was_not_understood_is_told(tmp_path, above):

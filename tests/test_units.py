@@ -14,6 +14,8 @@ from helpers.units import axis_label, density_in_cm3, is_time, rate_units, secon
         (" ns ", 1e-9),
         ("ps", 1e-12),
         ("fs", 1e-15),
+        ("sec", 1),
+        ("nsec", 1e-9),
         ("min", 60),
         ("h", 3600),
     ],
