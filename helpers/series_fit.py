@@ -141,7 +141,8 @@ class SeriesFit:
     def correlation(self) -> np.ndarray:
         """Correlation matrix of `names`; NaN where there is no error."""
         sizes = self.stderr
-        with np.errstate(invalid="ignore"):  # infinite over infinite where a direction is open
+        # infinite over infinite where a direction is open, anything over an error too small for its square
+        with np.errstate(invalid="ignore", divide="ignore"):
             return self.covariance / np.outer(sizes, sizes)
 
     @property

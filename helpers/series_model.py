@@ -81,6 +81,7 @@ class SeriesModel:
         """Number of residuals."""
         return sum(len(trace) for trace in self.traces)
 
+    @np.errstate(over="ignore")  # of an absurd guess: a start that cannot be computed
     def start(self, rates) -> np.ndarray:
         """Dimensionless start from these rates and the given n0."""
         return np.concatenate([[*rates], self.x_scales[4:]]) / self.x_scales
@@ -180,6 +181,7 @@ class SeriesModel:
         shown = states if clocks is None else self._states(x, clocks)
         return [scale * state[0] + offset for state, scale, offset in zip(shown, *linear, strict=True)]
 
+    @np.errstate(over="ignore", invalid="ignore")  # of squares of errors in extreme units
     def covariance(self, x, active) -> np.ndarray:
         """(JᵀJ)⁻¹ over the active searched parameters and all linear ones; NaN rows for the others."""
         linear = len(self.linear_names)

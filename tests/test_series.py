@@ -393,6 +393,15 @@ class TestReport:
         anywhere = found.curves([0.0, 50.0])
         assert [curve[0] for curve in anywhere] == pytest.approx(found.n0)
 
+    @pytest.mark.parametrize("unit", [1e97, 1e-95])
+    def test_extreme_units_and_absurd_guesses_bring_no_warning(self, found, unit):
+        traces = [Trace(x.t, x.signal * unit, t_unit="ns") for x in found.traces]
+        scaled = fit_series(traces)
+        assert scaled.stderr[1:3] == pytest.approx(found.stderr[1:3] * [1, 1 / unit], rel=1e-4)
+        assert scaled.table().shape == found.table().shape
+        assert scaled.correlation.shape == found.correlation.shape
+        assert fit_series(traces, (0, 0, 0, 1e300)).message
+
     def test_ordinary_numbers_bring_no_notes(self, found):
         assert found.notes == ()
 
