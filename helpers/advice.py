@@ -18,6 +18,7 @@ from helpers.units import rate_units
 
 _DOUBT = 0.01  # p value below which residuals are called structured, or sigma wrong
 _FEWEST_BLOCKS = 12
+_UNEVEN = 1e-3  # p value below which the scatter depends on the signal
 _SEEN = 1 / 3  # relative standard error at which a rate counts as determined
 _TRADE_OFF = 0.9  # correlation worth a sentence
 _PROCESS = {
@@ -143,7 +144,23 @@ def _about_residuals(fit: Fit) -> list[str]:
             f"The reduced chi-square is {fit.reduced_chi2:.3g} ({_p(test.p_size)}): the given sigma is"
             f" {direction} than the scatter, by a factor of {max(factor, 1 / factor):.2g}."
         )
-    return words
+    return words + _about_scatter(fit)
+
+
+def _about_scatter(fit: Fit) -> list[str]:
+    """Say whether noise that depends on the signal was taken for even noise."""
+    curve, scatter = fit.curve(), np.abs(fit.residuals)
+    if fit.trace.sigma is not None or np.ptp(curve) == 0 or np.ptp(scatter) == 0:
+        return []
+    ranks = stats.spearmanr(curve, scatter)
+    if ranks.pvalue >= _UNEVEN:
+        return []
+    grows = "grows" if ranks.statistic > 0 else "shrinks"
+    return [
+        f"The scatter {grows} with the signal, but without sigma every point counted alike: the errors below"
+        " may be several times too small or too large. Give sigma as a third column; counts are weighed"
+        ' rightly by series.fit_series with weights="poisson".'
+    ]
 
 
 def about_parameter(curve: Curve, unit: str) -> str:

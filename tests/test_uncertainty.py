@@ -298,6 +298,16 @@ class TestAdvise:
         noisy = [Trace(T, clean * (1 + 0.01 * rng.standard_normal(len(T)))) for _ in range(200)]
         assert np.mean([misfit(fit(trace, ALL)).found for trace in noisy]) <= 0.02
 
+    def test_counted_noise_without_sigma_is_told_and_even_noise_is_not(self):
+        rng = np.random.default_rng(22)
+        clean = kinetics.solve(T, N0, ALL)
+        counted = advise(fit(Trace(T, rng.poisson(clean).astype(float)), ALL))
+        assert any("scatter grows with the signal" in sentence for sentence in counted)
+        even = [fit(gaussian(rng, known=False), ALL) for _ in range(25)]
+        assert not any("scatter" in " ".join(advise(each)) for each in even)
+        weighed = fit(Trace(T, rng.poisson(clean).astype(float), np.sqrt(clean)), ALL)
+        assert "scatter grows" not in " ".join(advise(weighed))
+
     def test_numbers_in_the_sentences_are_the_fits(self):
         clean = gaussian(np.random.default_rng(20), Rates(k1=1e-2, k2=1e-4))
         trace = Trace(clean.t, clean.signal, clean.sigma, "x", "ns", "10^16 cm^-3")
