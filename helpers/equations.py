@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.integration import RTOL, checked_rates, solve
+from helpers.integration import RTOL, solve
 from helpers.least_squares import Minimum, Problem, covariance, minimise, triangle_of
 from helpers.traces import Trace
 
@@ -54,10 +54,7 @@ class EquationFit:
 
     @property
     def aicc(self) -> float:
-        """Akaike's criterion for small samples; sigma counts as a parameter where it was estimated.
-
-        AICc = χ² + 2p (sigma known) or m·ln(Σr²/m) + 2p, each + 2p(p + 1)/(m − p − 1).
-        """
+        """Akaike's criterion for small samples, by `aicc` with the parameters that were fitted."""
         return aicc(self.trace, self.cost, self.parameters)
 
 
@@ -84,9 +81,10 @@ def fit(
     n0=None,
     fit_n0: bool | Sequence[bool] | None = None,
     names: Sequence[str] | None = None,
-    fixed: Sequence[str] = (),
+    fixed: str | Sequence[str] = (),
     lower: float | Sequence[float] = 0.0,
     observe: Callable | None = None,
+    max_step: float | None = None,
     max_evaluations: int = 100,
 ) -> EquationFit:
     """Least-squares fit of the arguments of dn/dt = f(t, n, args) to a trace: min ½·Σ((S(tᵢ) − Sᵢ)/σᵢ)².
@@ -104,12 +102,14 @@ def fit(
         Which initial values are fitted too (they stay ≥ 0); by default a single state's is.
     names : sequence of str, optional
         Names of the arguments, for `fixed`, tables and messages; by default a0, a1, …
-    fixed : sequence of str
+    fixed : str or sequence of str
         Names of arguments that keep their guess.
     lower : number or one for each argument
         Lower bounds; use -inf for an argument that may have any sign.
     observe : callable (n) -> signal, optional
         Signal seen of the states, n of shape (m,) or (m, s); by default the first state.
+    max_step : number, optional
+        Longest step of `solve`, for a short drive f(t, ...).
 
     Returns
     -------
@@ -129,7 +129,7 @@ def fit(
     [3.0]
     """
     layout = _layout(trace, args0, n0, fit_n0, names, fixed, lower)
-    model_at = _model(f, trace, layout, observe)
+    model_at = _model(f, trace, layout, observe, max_step)
     problem = _problem(trace, layout, model_at)
     minimum = minimise(problem, layout.start, free=layout.free, max_evaluations=max_evaluations)
     return _as_fit(trace, layout, problem, minimum, model_at)
@@ -162,46 +162,54 @@ def _layout(trace, args0, n0, fit_n0, names, fixed, lower) -> _Layout:
     names = tuple(names) if names else tuple(f"a{index}" for index in range(len(args0)))
     if len(names) != len(args0):
         raise ValueError(f"{len(names)} names for {len(args0)} arguments; give one name for each of args0")
-    if unknown := set(fixed) - set(names):
+    fixed = {fixed} if isinstance(fixed, str) else set(fixed)
+    if unknown := fixed - set(names):
         raise ValueError(f"fixed = {sorted(unknown)}: the arguments are {', '.join(names)}")
     lower = np.broadcast_to(np.asarray(lower, float), args0.shape)
-    below = args0 < lower
-    if below.any() or not np.isfinite(args0).all():
-        wrong = names[int(np.flatnonzero(below | ~np.isfinite(args0))[0])]
-        raise ValueError(
-            f"the guess of {wrong} must be finite and not below its bound; change args0 or lower"
-        )
+    wrong = (args0 < lower) | ~np.isfinite(args0)
+    if wrong.any():
+        raise ValueError(f"{names[wrong.argmax()]} must be finite and >= its bound; change args0 or lower")
     fit_n0 = np.broadcast_to(np.asarray(single if fit_n0 is None else fit_n0, bool), state.shape)
-    size = np.concatenate([np.abs(args0), np.abs(state)])
+    values = np.concatenate([args0, state])
     # A value that starts at zero has no size of its own; `_difference_steps` looks for one.
-    scale = np.where(size > 0, size, 1.0)
+    scale = np.where(values != 0, np.abs(values), 1.0)
     lowest = np.concatenate([lower, np.zeros(len(state))])
     # "No bound" is a bound a million sizes away.
-    values = np.concatenate([args0, state])
     origin = np.where(np.isfinite(lowest), np.minimum(lowest, values), values - 1e6 * scale)
     free = np.concatenate([[name not in fixed for name in names], fit_n0]).astype(bool)
     every = (*names, *(f"n0[{index}]" for index in range(len(state))))
     return _Layout(every, origin, scale, (values - origin) / scale, free, len(args0), single)
 
 
-def _model(f, trace, layout, observe) -> Callable:
+def _model(f, trace, layout, observe, max_step) -> Callable:
     """Signal of the model at the trace's times for a row of values; None where it cannot be computed."""
-    # A first call in the open: a slip in f itself is the user's to see; what cannot be computed is not.
-    args, state = layout.split(layout.values(layout.start))
-    with contextlib.suppress(ArithmeticError), np.errstate(all="ignore"):
-        checked_rates(f, np.atleast_1d(state), args, layout.single)(0.0, np.atleast_1d(state))
+
+    def signal_at(values):
+        args, state = layout.split(values)
+        return _observed(solve(f, trace.elapsed, state, args, max_step=max_step), observe)
 
     def model_at(values):
-        args, state = layout.split(values)
         try:
-            n = solve(f, trace.elapsed, state, args)
+            signal = signal_at(values)
         except (ArithmeticError, ValueError):
             return None
-        signal = n if observe is None else np.asarray(observe(n), float)
-        signal = signal[:, 0] if signal.ndim == 2 else signal
         return signal if np.isfinite(signal).all() else None
 
+    # A first call in the open: a slip in f or observe is the user's to see; what cannot be computed is not.
+    with contextlib.suppress(ArithmeticError), np.errstate(all="ignore"):
+        signal_at(layout.values(layout.start))
     return model_at
+
+
+def _observed(n, observe) -> np.ndarray:
+    """Signal of shape (m,) seen of the states."""
+    if observe is None:
+        return n[:, 0] if n.ndim == 2 else n
+    signal = observe(n)
+    if np.shape(signal) != (len(n),):
+        what = "None" if signal is None else f"shape {np.shape(signal)} from n of shape {n.shape}"
+        raise ValueError(f"observe returned {what}; return one number for each of the {len(n)} times")
+    return np.asarray(signal, float)
 
 
 def _problem(trace, layout, model_at) -> Problem:
@@ -242,8 +250,7 @@ def _slope(model_at, layout, x, index, step, model):
 def _difference_steps(layout, model_at) -> np.ndarray:
     """Smallest difference step of each parameter: where it starts at zero, one that the model feels.
 
-    Such a parameter has no size to take a fraction of, so its step is sought decade by decade until the
-    model changes by between 1e-6 and 1e-3 of itself.
+    The step is sought decade by decade until the model changes by between 1e-6 and 1e-3 of itself.
     """
     steps = np.full(len(layout.start), 1e-3 * _DIFFERENCE)
     values = layout.values(layout.start)

@@ -9,10 +9,13 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 RTOL = 1e-9
-_MOST_CALLS = 200_000
+_MOST_CALLS = 40_000
+# Below this part of its largest value a state counts as zero.
+_ZERO = 1e-14
+_LEAST_STEPS = 200
 
 
-def solve(f: Callable, t, n0, args, *, rtol: float = RTOL) -> np.ndarray:
+def solve(f: Callable, t, n0, args, *, rtol: float = RTOL, max_step: float | None = None) -> np.ndarray:
     """Solution of dn/dt = f(t, n, args) from n(0) = n0 at the times t, by LSODA (Adams/BDF, stiff-safe).
 
     Parameters
@@ -26,7 +29,12 @@ def solve(f: Callable, t, n0, args, *, rtol: float = RTOL) -> np.ndarray:
     args : sequence
         Handed to f as they are.
     rtol : float
-        Relative tolerance; the absolute one is rtol times the largest initial state.
+        Relative tolerance of a step, for each state by itself: the states may differ in size by any factor,
+        and a value keeps its digits until it is 1e-14 of the state's initial (or, from zero, largest) value.
+        Where the rounding of f drowns such small values, rtol times the largest state is the tolerance.
+    max_step : number, optional
+        Longest step, in the unit of t; by default 1/200 of the last time. A drive f(t, ...) that is idle and
+        then short can be stepped over: give its width.
 
     Returns
     -------
@@ -35,7 +43,7 @@ def solve(f: Callable, t, n0, args, *, rtol: float = RTOL) -> np.ndarray:
     Raises
     ------
     ValueError
-        For bad times or states, or an f that returns the wrong number of rates.
+        For bad times, states or max_step, or an f that does not return one number for each state.
     ArithmeticError
         Where the equation cannot be solved for these arguments (the solution runs away or is NaN).
 
@@ -50,6 +58,8 @@ def solve(f: Callable, t, n0, args, *, rtol: float = RTOL) -> np.ndarray:
     state = np.atleast_1d(np.asarray(n0, float))
     if not np.isfinite(state).all():
         raise ValueError(f"n0 = {n0}: the initial state must be finite")
+    if max_step is not None and not max_step > 0:
+        raise ValueError(f"max_step = {max_step}: the longest step must be positive, in the unit of t")
     single = np.ndim(n0) == 0
     rates = checked_rates(f, state, args, single)
     times, place = np.unique(t, return_inverse=True)
@@ -57,21 +67,19 @@ def solve(f: Callable, t, n0, args, *, rtol: float = RTOL) -> np.ndarray:
     values[times == 0] = state
     later = times[times > 0]
     if len(later):
-        values[times > 0] = _integrate(rates, later, state, rtol)
+        values[times > 0] = _integrate(rates, later, state, rtol, max_step or later[-1] / _LEAST_STEPS)
     return values[place, 0] if single else values[place]
 
 
 def checked_rates(f, state, args, single) -> Callable:
-    """Wrap f with arrays in and out, counting its calls: an equation that needs too many is given up."""
-    calls = 0
+    """Wrap f with arrays in and out; what it returns must be one real number for each state."""
 
     def rates(t, n):
-        nonlocal calls
-        calls += 1
-        if calls > _MOST_CALLS:
-            raise ArithmeticError(f"the equation needs more than {_MOST_CALLS} evaluations")
         # A plain number for one state: overflow and division by zero raise instead of warning.
-        result = np.atleast_1d(np.asarray(f(t, float(n[0]) if single else n, args)))
+        returned = f(t, float(n[0]) if single else n, args)
+        if returned is None:
+            raise ValueError("the equation returned None; end the function with `return` and the rate dn/dt")
+        result = np.atleast_1d(np.asarray(returned))
         if np.iscomplexobj(result):
             raise ArithmeticError(f"the equation returned a complex rate at t = {t:g}")
         if result.shape != state.shape:
@@ -83,11 +91,67 @@ def checked_rates(f, state, args, single) -> Callable:
     return rates
 
 
-def _integrate(rates, times, state, rtol) -> np.ndarray:
-    atol = rtol * (np.abs(state).max() or 1.0)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # LSODA warns where it fails; the failure is told below
-        answer = solve_ivp(rates, (0.0, times[-1]), state, method="LSODA", t_eval=times, rtol=rtol, atol=atol)
-    if answer.status != 0 or answer.y.shape[1] != len(times) or not np.isfinite(answer.y).all():
-        raise ArithmeticError(f"the equation could not be solved to t = {times[-1]:g}: {answer.message}")
-    return answer.y.T
+def _integrate(rates, times, state, rtol, max_step) -> np.ndarray:
+    """States at the times, the absolute tolerance of each being that of its own size.
+
+    A state that starts at zero has no size yet: a first one comes from its rate, and where the solution
+    turns out far smaller it is solved again with its own.
+    """
+    sizes = _first_sizes(rates, state, times[-1])
+    values = _integrate_sized(rates, times, state, rtol, max_step, sizes)
+    largest = np.abs(values).max(axis=0)
+    small = (state == 0) & (largest > 0) & (largest < 1e-6 * sizes)
+    if not small.any():
+        return values
+    return _integrate_sized(rates, times, state, rtol, max_step, np.where(small, largest, sizes))
+
+
+def _first_sizes(rates, state, span) -> np.ndarray:
+    sizes = np.abs(state)
+    if (sizes == 0).any():
+        sizes = np.where(sizes > 0, sizes, np.abs(rates(0.0, state)) * span)
+    if not np.isfinite(sizes).all():
+        raise ArithmeticError("the equation's rate at t = 0 is not finite")
+    return np.where(sizes > 0, sizes, sizes.max() or 1.0)
+
+
+def _integrate_sized(rates, times, state, rtol, max_step, sizes) -> np.ndarray:
+    values, _ = _lsoda(rates, times, state, rtol, rtol * _ZERO * sizes, max_step)
+    if values is not None:
+        return values
+    # A state can come down to nothing but the rounding of f, and no step is short enough for that.
+    values, message = _lsoda(rates, times, state, rtol, rtol * sizes.max(), max_step)
+    if values is None:
+        raise ArithmeticError(f"the equation could not be solved to t = {times[-1]:g}: {message}")
+    return values
+
+
+class _TooManyCallsError(Exception):
+    """The equation needs more evaluations than it may have."""
+
+
+def _limited(rates, most) -> Callable:
+    calls = 0
+
+    def limited(t, n):
+        nonlocal calls
+        calls += 1
+        if calls > most:
+            raise _TooManyCallsError
+        return rates(t, n)
+
+    return limited
+
+
+def _lsoda(rates, times, state, rtol, atol, max_step):
+    """(m, s) states and None, or None and why there are none."""
+    most_calls = _MOST_CALLS + int(4 * times[-1] / max_step)
+    options = {"method": "LSODA", "rtol": rtol, "atol": atol, "max_step": max_step}
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # LSODA warns where it fails; the failure is told by the caller
+            answer = solve_ivp(_limited(rates, most_calls), (0.0, times[-1]), state, t_eval=times, **options)
+    except _TooManyCallsError:
+        return None, f"it needs more than {most_calls} evaluations (a longer max_step needs fewer)"
+    complete = answer.status == 0 and answer.y.shape[1] == len(times) and np.isfinite(answer.y).all()
+    return (answer.y.T, None) if complete else (None, answer.message)

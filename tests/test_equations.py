@@ -59,6 +59,74 @@ def test_driven_equation_sees_the_time():
     np.testing.assert_allclose(y, [0, 2], atol=1e-7)
 
 
+@pytest.mark.parametrize("unit", [1e-30, 1e-20, 1e-6, 1.0, 1e20])
+def test_closed_forms_in_any_unit(unit):
+    """Filled from zero by a constant and by a rising drive, and logistic growth."""
+    t = np.linspace(0.1, 10, 50)
+    filled = equations.solve(lambda t, n, a: unit - n, t, 0.0, [])
+    np.testing.assert_allclose(filled, -unit * np.expm1(-t), rtol=1e-8)
+    driven = equations.solve(lambda t, n, a: unit * t - n, t, 0.0, [])
+    np.testing.assert_allclose(driven, unit * (t + np.expm1(-t)), rtol=1e-8)
+    grown = equations.solve(lambda t, n, a: n * (1 - n / unit), t, 1e-3 * unit, [])
+    np.testing.assert_allclose(grown, unit / (1 + 999 * np.exp(-t)), rtol=1e-7)
+
+
+def test_late_values_of_a_decay_keep_their_digits():
+    t = np.linspace(0, 30, 61)
+    np.testing.assert_allclose(equations.solve(lambda t, n, a: -n, t, 5.0, []), 5 * np.exp(-t), rtol=1e-6)
+
+
+def test_states_of_very_different_size_are_each_accurate():
+    def chain(t, y, a):
+        return [-y[0], 1e-20 * y[0] - 2 * y[1], 1e30 * y[1]]
+
+    t = np.linspace(0.1, 10, 50)
+    once, twice = np.exp(-t), np.exp(-2 * t)
+    wanted = [once, 1e-20 * (once - twice), 1e10 * (0.5 - once + 0.5 * twice)]
+    found = equations.solve(chain, t, [1.0, 0.0, 0.0], [])
+    np.testing.assert_allclose(found.T, wanted, rtol=1e-8)
+
+
+def test_state_that_is_nothing_but_rounding_is_solved_all_the_same():
+    """The rate −n + ((1 + n) − 1 − n) leaves rounding of 1e-16 when n has gone."""
+    t = np.linspace(0, 100, 50)
+    found = equations.solve(lambda t, n, a: -n + ((1 + n) - 1 - n), t, 1.0, [])
+    np.testing.assert_allclose(found, np.exp(-t), atol=1e-8)
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+@pytest.mark.parametrize(("width", "max_step"), [(1e-2, None), (3e-3, None), (1e-4, 1e-4)])
+def test_short_pulse_in_an_idle_stretch_is_seen(start, width, max_step):
+    def pulse(t, n, a):
+        return np.exp(-0.5 * ((t - 0.5) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+
+    end = equations.solve(pulse, [1.0], start, [], max_step=max_step)
+    assert end[0] == pytest.approx(start + 1, rel=1e-6)
+
+
+def test_fit_hands_the_longest_step_on():
+    def pulse(t, n, a):
+        return a[0] * np.exp(-0.5 * ((t - 0.5) / 1e-4) ** 2) - n
+
+    t = np.linspace(0, 1, 21)
+    trace = Trace(t, equations.solve(pulse, t, 1.0, [2000.0], max_step=1e-4))
+    found = equations.fit(pulse, trace, [1000.0], n0=1.0, fit_n0=False, max_step=1e-4)
+    assert found.args[0] == pytest.approx(2000, rel=1e-4)
+    with pytest.raises(ValueError, match="longest step must be positive"):
+        equations.fit(pulse, trace, [1000.0], max_step=0)
+
+
+def test_functions_that_return_the_wrong_thing_are_told_what_is_wanted():
+    t = np.linspace(0, 3, 30)
+    trace = Trace(t, np.exp(-t))
+    with pytest.raises(ValueError, match="returned None; end the function with `return`"):
+        equations.fit(lambda t, n, a: None, trace, [1.0])
+    with pytest.raises(ValueError, match="observe returned None; return one number"):
+        equations.fit(lambda t, n, a: -n, trace, [1.0], observe=lambda n: None)
+    with pytest.raises(ValueError, match=r"shape \(\) from n of shape \(30,\).*30 times"):
+        equations.fit(lambda t, n, a: -n, trace, [1.0], observe=lambda n: n.sum())
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e16])
 def test_fit_of_the_cubic_law_equals_the_exact_fit(scale):
     """From the origin's guess, with a zero in it, in the sample's units and in cm^-3."""
@@ -101,6 +169,8 @@ def test_fixed_argument_and_named_mistakes():
     held = equations.fit(cubic, trace, [0, 0.5, 0.1, 0], names=["G", "k1", "k2", "k3"], fixed=["G", "k3"])
     assert held.args[0] == held.args[3] == 0
     assert held.parameters == 3
+    alone = equations.fit(cubic, trace, [0, 0.5, 0, 0], names=["G", "k1", "k2", "k3"], fixed="k1")
+    assert alone.args[1] == 0.5
     with pytest.raises(ValueError, match="k9"):
         equations.fit(cubic, trace, [0, 1, 0, 0], names=["G", "k1", "k2", "k3"], fixed=["k9"])
     with pytest.raises(ValueError, match="2 names for 4"):
@@ -148,6 +218,11 @@ def test_start_that_cannot_be_solved_is_reported(broken):
     assert not found.converged
     assert "start" in found.message
     assert np.isnan(found.rmse)
+
+
+def test_rate_that_is_not_finite_at_the_beginning_is_refused():
+    with pytest.raises(ArithmeticError, match="not finite"):
+        equations.solve(lambda t, n, a: np.nan, [1.0], 0.0, [])
 
 
 def test_aicc_by_hand():
