@@ -24,6 +24,7 @@ from helpers.traces import Trace
 from helpers.units import axis_label
 
 _TITLE = -1  # the menu's first line, no guess
+_LEFT = 388  # pixels
 
 
 class GuessPanel(widgets.Box):
@@ -76,7 +77,8 @@ class GuessPanel(widgets.Box):
         self.view = DecayView(trace, scale=SCALES[1])
         self._held = False
         self._make_widgets()
-        super().__init__([self._left(), self._right()], layout={"flex_flow": "row wrap"})
+        layout = {"flex_flow": "row wrap", "max_width": f"{_LEFT + WIDTH}px"}
+        super().__init__([self._left(), self._right()], layout=layout)
         self.add_class("guess-panel")
         self._start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
         self._start = _first_guess(trace) if guess is None else Rates(*guess)
@@ -129,7 +131,7 @@ class GuessPanel(widgets.Box):
             for name, text in texts.items()
         }
         self.scale = widgets.ToggleButtons(options=SCALES, value=SCALES[1], style={"button_width": "90px"})
-        self.menu = widgets.Dropdown(layout={"width": "364px"})
+        self.menu = widgets.Dropdown(layout={"width": "auto"})
         self.picture = InlineImage(
             width=WIDTH, height=HEIGHT, layout={"width": "100%", "height": "auto", "margin": "0"}
         )
@@ -146,7 +148,7 @@ class GuessPanel(widgets.Box):
         units = f"<small>t in {raised(t)}, n in {raised(n)}; rates in these units</small>"
         parts = [widgets.HTML(law), widgets.HTML(units), *self.controls.values(), self.readout, self.split]
         parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
-        return widgets.VBox(parts, layout={"width": "372px", "flex": "0 0 auto"})
+        return widgets.VBox(parts, layout={"width": f"{_LEFT}px", "flex": "0 0 auto"})
 
     def _right(self) -> widgets.VBox:
         # In a narrow window the picture shrinks beside the sliders; below them it would be out of sight.

@@ -66,7 +66,10 @@ class ParameterControl(widgets.HBox):
         self.slider = widgets.IntSlider(
             max=len(stops) - 1, readout=False, layout={"width": "126px", "margin": "2px 6px"}
         )
-        self.box = widgets.Text(value="0", continuous_update=False, layout={"width": "180px"})
+        # Seventeen digits and an exponent: a number whose end is out of sight is a wrong number.
+        self.box = widgets.Text(
+            value="0", continuous_update=False, layout={"width": "196px"}, style={"font_size": "12px"}
+        )
         for widget, kind in ((self.on, "on"), (self.slider, "rate"), (self.box, "box")):
             widget.add_class(f"{kind}-{name}")
         super().__init__([self.on, self.slider, self.box], layout={"align_items": "center"})

@@ -41,7 +41,7 @@ FAULTS = """() => {
         const name = parts[index].className || parts[index].tagName;
         const edge = Math.min(innerWidth, outer.right + 1);
         if (place.right > edge) faults.push('beyond the right edge: ' + name);
-        if (parts[index].scrollWidth > parts[index].clientWidth + 1 && parts[index].tagName !== 'INPUT')
+        if (parts[index].scrollWidth > parts[index].clientWidth + 1)
             faults.push('cut off: ' + name);
         places.slice(index + 1).forEach((other, later) => {
             const apart = place.right <= other.left + 1 || other.right <= place.left + 1
