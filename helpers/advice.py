@@ -189,7 +189,7 @@ def _about_excitation(fit: Fit, curves: Profile, name: str) -> str:
     if errors[factor] < _SEEN:
         return (
             f"A tenfold {direction} excitation ({density}, same relative noise) would determine {name}:"
-            f" at its present limit its error would be {100 * errors[factor]:.2g} %."
+            f" were it as large as its limit, its error would be {100 * errors[factor]:.2g} %."
         )
     return (
         f"Neither a tenfold higher nor a tenfold lower excitation would determine {name}"
@@ -246,9 +246,12 @@ def _about_crossovers(fit: Fit) -> list[str]:
 
 def _about_shares(fit: Fit) -> list[str]:
     shares = kinetics.shares(fit.trace.elapsed[-1], fit.n0, fit.rates)
-    parts = [f"{_PROCESS[name]} {100 * share:.3g} %" for name, share in zip(_PROCESS, shares, strict=True)]
     end = f"{fit.trace.elapsed[-1]:.4g} {fit.trace.t_unit}".rstrip()
-    return [f"Of all recombination within {end}, {parts[0]}, {parts[1]} and {parts[2]}."]
+    (trap, one), (radiative, two), (auger, three) = zip(_PROCESS.values(), 100 * shares, strict=True)
+    return [
+        f"Of all recombination within {end}, {trap} makes up {one:.3g} %, {radiative} {two:.3g} % and"
+        f" {auger} {three:.3g} %."
+    ]
 
 
 def _unit(fit: Fit, name: str) -> str:

@@ -177,8 +177,8 @@ def _layout(trace, args0, n0, fit_n0, names, fixed, lower) -> _Layout:
     # "No bound" is a bound a million sizes away.
     origin = np.where(np.isfinite(lowest), np.minimum(lowest, values), values - 1e6 * scale)
     free = np.concatenate([[name not in fixed for name in names], fit_n0]).astype(bool)
-    every = (*names, *(f"n0[{index}]" for index in range(len(state))))
-    return _Layout(every, origin, scale, (values - origin) / scale, free, len(args0), single)
+    states = ["n0"] if single else [f"n0[{index}]" for index in range(len(state))]
+    return _Layout((*names, *states), origin, scale, (values - origin) / scale, free, len(args0), single)
 
 
 def _model(f, trace, layout, observe, max_step) -> Callable:

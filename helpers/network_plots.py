@@ -31,7 +31,12 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, ax: Axes | None = None)
 
 
 def answer_map(
-    labels: np.ndarray, answers: np.ndarray, *, counts: bool = False, ax: Axes | None = None
+    labels: np.ndarray,
+    answers: np.ndarray,
+    *,
+    counts: bool = False,
+    colorbar: bool = True,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw how often each true class (columns) is answered by each class (rows); the diagonal is right.
 
@@ -49,7 +54,8 @@ def answer_map(
     ax.set_xlabel("true class")
     ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel("answer")
-    ax.figure.colorbar(image, ax=ax, label="share of answers", shrink=0.85)
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label="share of answers", shrink=0.85)
     return ax
 
 
@@ -87,7 +93,7 @@ def hidden_responses(numbers: np.ndarray, responses: np.ndarray, *, ax: Axes | N
     ax.grid(False)
     ax.set_xlabel("number shown")
     ax.set_ylabel("hidden unit, sorted")
-    ax.figure.colorbar(image, ax=ax, label="response, of its largest")
+    ax.figure.colorbar(image, ax=ax, label="response / its largest")
     return ax
 
 
@@ -111,12 +117,12 @@ def seen_and_unseen(
 
 
 def digit_grid(images: np.ndarray, titles: Sequence[str], *, rows: int = 2, columns: int = 10) -> Figure:
-    """Draw the first images (n, 28, 28, 1), dark on light, each under its title; spare places stay empty."""
+    """Draw the first images (n, 28, 28, 1), light on dark, each under its title; spare places stay empty."""
     figure, axes = plt.subplots(rows, columns, figsize=(0.8 * columns, 1.0 * rows + 0.3), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        ax.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
         ax.set_title(title, fontsize="small")
     return figure
 

@@ -50,6 +50,7 @@ STYLE = {
     "legend.fontsize": "small",
 }
 _GRID = 40  # points along each axis of a map
+_MARGIN = 0.03  # of a map's axes, below zero: a path along an axis must not hide behind the frame
 _LEVELS = 10.0 ** np.arange(0.5, 6.5, 0.5)  # of the cost over its minimum
 SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
 
@@ -155,17 +156,20 @@ def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "lin
 def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
     """Draw −dn/dt against n on log axes, with the slopes 1, 2 and 3 of the three recombination terms.
 
-    Drawn as far down as the derivative stands out of the noise (see `slopes.decay_rates`).
+    Drawn as far down as the derivative stands out of the noise (see `slopes.decay_rates`); slope 1 is laid
+    through the lower third of the densities, slopes 2 and 3 through the upper.
     """
     ax = _axes(ax)
     n, rate, error = decay_rates(trace)
     ax.errorbar(
         n, rate, yerr=error, fmt="o", markersize=4, color=COLOURS["black"], label=trace.name or "data"
     )
-    middle = np.argmin(np.abs(np.log(n) - np.log(n.min() * n.max()) / 2))
     reach = np.array([n.min(), n.max()])
+    third = -(-len(n) // 3)
+    by_density = np.argsort(n)
     for order, colour in zip((1, 2, 3), CURVES, strict=False):
-        line = rate[middle] * (reach / n[middle]) ** order
+        end = by_density[:third] if order == 1 else by_density[-third:]
+        line = np.exp(np.mean(np.log(rate[end]) - order * np.log(n[end]))) * reach**order
         look = _look(order - 1) | {"color": colour, "linewidth": 1.2, "zorder": 1}
         ax.plot(reach, line, **look, label=f"slope {order}")
     ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * rate.max()))
@@ -189,10 +193,9 @@ def plot_cost_map(
     ----------
     fit : Fit
     paths : iterable of arrays, shape (steps, 5)
-        G, k1, k2, k3, n0 step by step, from `valley.path_of` or `valley.descend`. They are seen from above:
-        the other parameters move along them, too.
+        G, k1, k2, k3, n0 step by step, from `valley.path_of` or `valley.descend`; all five move on them.
     names : (str, str)
-        The parameters on the two axes.
+        Parameters of the two axes.
     limits : (float, float), optional
         Where the axes end; by default beyond the paths and the minimum.
     """
@@ -210,7 +213,8 @@ def plot_cost_map(
     ax.plot(*minimum, **STAR, label="minimum")
     units = (*rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit)
     xlabel, ylabel = (axis_label(name, units[index]) for name, index in zip(names, chosen, strict=True))
-    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, limits[0]), ylim=(0, limits[1]))
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-_MARGIN * limits[0], limits[0]))
+    ax.set_ylim(-_MARGIN * limits[1], limits[1])
     return ax
 
 
@@ -220,7 +224,7 @@ def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: list[np.ndarray]
     levels = np.array([level for level in _LEVELS if height.min() < level < height.max()])
     if levels.size:
         lines = ax.contour(*grid, height, levels, colors=COLOURS["grey"], linewidths=0.8)
-        labelled = np.intersect1d(levels, _LEVELS[1::4])
+        labelled = np.intersect1d(levels, _LEVELS[5::4])  # lines near the minimum are too short for labels
         ax.clabel(lines, levels=labelled, fmt=lambda level: f"×{level:.0f}", fontsize="x-small")
 
 

@@ -42,7 +42,7 @@ def plot_profiles(curves: Profile, *, ax: Sequence[Axes] | None = None) -> Seque
 
     Where the profile leaves the parabola, value ± error is a poor summary; without a parabola there is none.
     """
-    axes = _row(len(curves)) if ax is None else ax
+    axes = _grid(len(curves)) if ax is None else ax
     trace = curves.fit.trace
     units = dict(zip(PARAMETERS, _units(curves.fit), strict=True))
     for each, (name, curve) in zip(axes, curves.items(), strict=True):
@@ -60,7 +60,8 @@ def plot_profiles(curves: Profile, *, ax: Sequence[Axes] | None = None) -> Seque
         each.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3), useMathText=True)
         each.locator_params(axis="x", nbins=4)
         each.xaxis.labelpad = 12  # leaves room for the power of ten
-    axes[0].set_ylabel("Δχ²" if trace.sigma is not None else "Δχ² (noise from the residuals)")
+        if each.get_subplotspec().is_first_col():
+            each.set_ylabel("Δχ²" if trace.sigma is not None else "Δχ² (noise from the residuals)")
     axes[0].legend(loc="upper center")
     return axes
 
@@ -100,24 +101,16 @@ def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
     """Draw how far each model's BIC lies above the smallest; the chosen one and its rivals stand out."""
     ax = _axes(ax, (6.4, 4.2))
     table = ladder.table[np.isfinite(ladder.table["ΔBIC"])]
-    colours = [
-        COLOURS["vermilion"]
-        if name == ladder.best
-        else COLOURS["orange"]
-        if name in ladder.rivals
-        else COLOURS["grey"]
-        for name in table.index
-    ]
+    marks = {ladder.best: ", chosen"} | dict.fromkeys(ladder.rivals, ", within 2 of the chosen one")
     places = np.arange(len(table))
-    ax.barh(places, table["ΔBIC"], color=colours, height=0.6)
-    for place, value in zip(places, table["ΔBIC"], strict=True):
-        ax.text(
-            value, place, f" {value:.0f}" if value > 9.5 else f" {value:.1f}", va="center", fontsize="small"
-        )
+    ax.barh(places, table["ΔBIC"], color=COLOURS["grey"], height=0.6)
+    for place, (name, value) in enumerate(table["ΔBIC"].items()):
+        words = (f" {value:.0f}" if value > 9.5 else f" {value:.1f}") + marks.get(name, "")
+        weight = "bold" if name == ladder.best else "normal"
+        ax.text(value, place, words, va="center", fontsize="small", weight=weight)
     ax.set_xscale("symlog", linthresh=2.0)
     ax.set_xlim(0, 10 * max(table["ΔBIC"].max(), 1.0))
-    for label, colour in zip(ax.set_yticks(places, table.index), colours, strict=True):
-        label.label1.set_color(colour if colour != COLOURS["grey"] else COLOURS["black"])
+    ax.set_yticks(places, table.index)
     ax.invert_yaxis()
     ax.set_xlabel("BIC above the smallest")
     ax.grid(False, axis="y")
@@ -132,6 +125,11 @@ def _axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
-def _row(count: int) -> Sequence[Axes]:
-    size = (2.6 * count + 0.6, 3.0)
-    return plt.subplots(1, count, figsize=size, sharey=True, squeeze=False, layout="constrained")[1][0]
+def _grid(count: int) -> Sequence[Axes]:
+    """Make axes in rows of three."""
+    rows, columns = -(-count // 3), min(count, 3)
+    size = (2.8 * columns + 0.4, 2.8 * rows)
+    axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained")[1].flat
+    for spare in axes[count:]:
+        spare.remove()
+    return axes[:count]

@@ -101,7 +101,9 @@ def plot_decay_orders(fit: SeriesFit, *, labels=None, ax: Axes | None = None) ->
     low, high = rates.min(), rates.max()
     n = np.geomspace(n.min(), n.max(), _POINTS)
     terms = rate_terms(n, fit.rates)
-    ax.plot(n, terms[1:].sum(axis=0) - terms[0], color=COLOURS["black"], linewidth=1.8, label="all")
+    ax.plot(
+        n, terms[1:].sum(axis=0) - terms[0], color=COLOURS["black"], linewidth=1.8, label="sum of the three"
+    )
     _processes(ax, n, terms[1:])
     ax.set(xscale="log", yscale="log", ylim=(low / 3, 3 * high))
     ax.set_xlabel(axis_label("n", fit.density_unit))
