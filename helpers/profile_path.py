@@ -51,7 +51,6 @@ class Tracer:
         self.fit, self.name = fit, name
         self.problem: Problem = fit.problem
         self.index = self.problem.names.index(name)
-        self.scale = self.problem.scales[self.index]
         self.others = fit.free.copy()
         self.others[self.index] = False
         self.held = ~self.others & fit.free
