@@ -12,13 +12,13 @@ import pandas as pd
 
 from helpers import guesses as guessing
 from helpers import kinetics
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.least_squares import LOSSES, Minimum, Problem, computed, covariance, minimise, robust_triangle
 from helpers.progress import with_progress
 from helpers.series import fit_series as fit_series
 from helpers.traces import Trace
 
-PARAMETERS = ("G", "k1", "k2", "k3", "n0")
+PARAMETERS = (*RATES, "n0")
 
 
 class Parameters(NamedTuple):
@@ -201,7 +201,7 @@ def table(fits: Sequence[Fit]) -> pd.DataFrame:
     best = min(fit.cost for fit in fits)
     rows = []
     for each in fits:
-        row = {f"guess {name}": value for name, value in zip(PARAMETERS, each.guess, strict=False)}
+        row = {f"guess {name}": value for name, value in zip(RATES, each.guess, strict=True)}
         row |= dict(zip(PARAMETERS, each.values, strict=True))
         row |= {"cost": each.cost, "rmse": each.rmse, "evaluations": each.evaluations}
         row["converged"] = each.converged

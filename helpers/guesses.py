@@ -11,13 +11,12 @@ from scipy.integrate import cumulative_simpson
 from scipy.optimize import nnls
 
 from helpers import entries, kinetics
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.paths import RESULTS, write_text
 from helpers.traces import Trace
 
 FILE = RESULTS / "guesses.json"
 _OVER_AT_ONCE = 3.0  # e-folds before the second point
-_NAMES = ("G", "k1", "k2", "k3")
 
 # The three tries that the workbook's origin began with, for a trace in ns and 10^16 cm^-3.
 ORIGINAL = (
@@ -67,7 +66,7 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
     t, n = trace.elapsed / span, trace.signal / top
     integrals = [-cumulative_simpson(n**power, x=t, initial=0.0) for power in (1, 2, 3)]
     columns = np.column_stack([t, *integrals, np.ones_like(t)])
-    names = ("G", "k1", "k2", "k3", "n0")
+    names = (*RATES, "n0")
     values = np.array([known.get(name, 0.0) for name in names]) / scales
     free = [name not in known for name in names]
     weights = np.ones_like(t) if trace.sigma is None else trace.sigma.min() / trace.sigma
@@ -142,7 +141,7 @@ def load(path: str | Path = FILE) -> list[Rates]:
     path = Path(path)
     try:
         kept = entries.array(entries.parse(path.read_bytes()), "guesses")
-        return [Rates(*(entries.not_negative(guess, name) for name in _NAMES)) for guess in kept]
+        return [Rates(*(entries.not_negative(guess, name) for name in RATES)) for guess in kept]
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path} is missing; run 02_tune_guesses to keep guesses, or call guesses.save"
@@ -156,6 +155,6 @@ def load(path: str | Path = FILE) -> list[Rates]:
 
 def save(guesses: Iterable[Rates], path: str | Path = FILE) -> Path:
     """Keep guesses in a JSON file, whole or not at all; what was there is replaced."""
-    kept = [dict(zip(_NAMES, Rates(*guess), strict=True)) for guess in guesses]
+    kept = [dict(zip(RATES, Rates(*guess), strict=True)) for guess in guesses]
     lines = ",\n".join(f"    {json.dumps(guess)}" for guess in kept)
     return write_text(path, f'{{\n  "guesses": [\n{lines}\n  ]\n}}\n')

@@ -11,6 +11,7 @@ from numpy.polynomial import legendre
 
 from helpers.exact_solution import Cells
 
+RATES = ("G", "k1", "k2", "k3")
 _NODES, _WEIGHTS = legendre.leggauss(64)
 _VANISHING_K1 = 1e-20  # in units of 1/T: far below rounding, and no coefficient pattern divides by zero
 
@@ -38,7 +39,7 @@ class Rates:
     k3: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("G", "k1", "k2", "k3"):
+        for name in RATES:
             value = float(getattr(self, name))
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from helpers.fitting import PARAMETERS, Fit, as_fit, fit
+from helpers.kinetics import RATES
 from helpers.likelihood_ratio import chance
 from helpers.profile_path import fewest_spare_points, freedom, spare_points, variance
 from helpers.traces import Trace
 
-TERMS = ("G", "k1", "k2", "k3")
 _TOLD_APART = 2.0  # BIC: odds of e to 1
 
 
@@ -48,7 +48,7 @@ class Ladder:
 
 
 def compare_terms(
-    trace: Trace, *, terms: Iterable[str] = TERMS, fixed: Iterable[str] = (), n0: float | None = None
+    trace: Trace, *, terms: Iterable[str] = RATES, fixed: Iterable[str] = (), n0: float | None = None
 ) -> Ladder:
     """Fit every subset of the terms that can recombine, and rank them: BIC = χ² + k·ln N.
 
@@ -85,10 +85,10 @@ def compare_terms(
     'k2'
     """
     trace = trace.trace if isinstance(trace, Fit) else trace
-    terms = [term for term in TERMS if term in _checked(terms)]
+    terms = [term for term in RATES if term in _checked(terms)]
     fits: dict[str, Fit] = {}
     for subset in _subsets(terms):
-        dropped = [term for term in TERMS if term not in subset]
+        dropped = [term for term in RATES if term not in subset]
         fits[" + ".join(subset)] = _reduced(fits.values(), subset) or fit(
             trace, n0=n0, fixed=[*dropped, *(name for name in fixed if name == "n0")]
         )
@@ -97,8 +97,8 @@ def compare_terms(
 
 def _checked(terms) -> set[str]:
     chosen = set([terms] if isinstance(terms, str) else terms)
-    if unknown := chosen - set(TERMS):
-        raise ValueError(f"terms = {sorted(unknown)}: choose among {', '.join(TERMS)}")
+    if unknown := chosen - set(RATES):
+        raise ValueError(f"terms = {sorted(unknown)}: choose among {', '.join(RATES)}")
     if not chosen - {"G"}:
         raise ValueError("terms: at least one of k1, k2, k3 must be there for anything to decay")
     return chosen

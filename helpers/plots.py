@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from helpers import kinetics
 from helpers.fitting import PARAMETERS, Fit
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.records import Record
 from helpers.slopes import decay_rates
 from helpers.traces import Trace
@@ -296,5 +296,5 @@ def _look(k: int) -> dict:
 
 
 def _in_words(rates: Rates) -> str:
-    terms = zip(PARAMETERS, rates, strict=False)
+    terms = zip(RATES, rates, strict=True)
     return ", ".join(f"{name} = {value:.3g}" for name, value in terms if value) or "no recombination"

@@ -14,7 +14,7 @@ import numpy as np
 
 from helpers import entries, kinetics, old_records
 from helpers.fitting import PARAMETERS, Fit, Parameters
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.paths import write_text
 from helpers.traces import Trace
 from helpers.units import rate_units
@@ -173,7 +173,7 @@ def _content(fit: Fit) -> dict:
             "signal_unit": trace.signal_unit,
             "sha256": fingerprint(trace),
         },
-        "guess": {name: _rounded(value) for name, value in zip(PARAMETERS, fit.guess, strict=False)},
+        "guess": {name: _rounded(value) for name, value in zip(RATES, fit.guess, strict=True)},
         "optimized": {
             name: {"value": _value(value, error), "stderr": _error(error), "status": status, "unit": unit}
             for name, value, error, status, unit in columns
@@ -213,7 +213,7 @@ def _record(content: dict) -> Record:
     entries.text(content, "format", choices=(FORMAT,))
     values = of_all(entries.not_negative, "value")
     return Record(
-        guess=Rates(*(entries.not_negative(content, "guess", name) for name in PARAMETERS[:4])),
+        guess=Rates(*(entries.not_negative(content, "guess", name) for name in RATES)),
         rates=Rates(*values[:4]),
         n0=values.n0,
         cost=entries.not_negative(content, "cost"),

@@ -15,11 +15,11 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import nnls
 
 from helpers.guesses import slowed
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.least_squares import Minimum, minimise
 from helpers.observables import Observable, clock
 from helpers.series_fit import SeriesFit
-from helpers.series_model import MODES, RATES, SeriesModel
+from helpers.series_model import MODES, SeriesModel
 from helpers.traces import Trace
 
 _ROUNDS = 8  # of Poisson weights, each from the model that the round before has found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.advice import about_parameter, about_trade_offs, structure
+from helpers.kinetics import RATES
 from helpers.profiles import Profile, profile
 from helpers.series_fit import SeriesFit
-from helpers.series_model import RATES
 from helpers.units import density_in_cm3, is_time, rate_units, rates_in_cgs
 
 _DOUBT = 1e-3  # p value below which the given noise is called wrong

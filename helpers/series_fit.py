@@ -11,9 +11,9 @@ import pandas as pd
 
 from helpers import pulses
 from helpers.excitation import plausibility_notes
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.least_squares import Minimum, Problem
-from helpers.series_model import RATES, SeriesModel
+from helpers.series_model import SeriesModel
 from helpers.traces import Trace
 from helpers.units import density_in_cm3, is_time, rate_units, rates_in_cgs
 

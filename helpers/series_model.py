@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from helpers.guesses import natural_rates
-from helpers.kinetics import Rates
+from helpers.kinetics import RATES, Rates
 from helpers.least_squares import Problem, computed, covariance
 from helpers.observables import Clock, Observable
 from helpers.separable import Block, compress, eliminate, joint_triangle, solve_linear
 from helpers.traces import Trace
 
-RATES = ("G", "k1", "k2", "k3")
 MODES = ("fixed", "free", "shared")
 _FEWEST_COUNTS = 0.5  # expected counts below this get no more weight than this
 
