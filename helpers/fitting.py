@@ -172,7 +172,7 @@ def fit(
     guess = Rates(*guess)
     problem = single_problem(trace, loss=loss, f_scale=f_scale)
     free = np.array([name not in fixed for name in PARAMETERS])
-    start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else _checked_density(n0)
+    start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else kinetics.checked_density(n0)
     with np.errstate(over="ignore"):  # a guess beyond what doubles hold is a start that cannot be computed
         start = np.array([*guess, start_n0]) / problem.scales
     minimum = _search(problem, trace, start, free, max_evaluations, record_path)
@@ -274,12 +274,6 @@ def _checked_names(fixed) -> frozenset[str]:
     if unknown := names - set(PARAMETERS):
         raise ValueError(f"fixed = {sorted(unknown)}: the parameters are {', '.join(PARAMETERS)}")
     return names
-
-
-def _checked_density(n0) -> float:
-    if not 0 <= n0 < np.inf:
-        raise ValueError(f"n0 = {n0:g}: the initial density must be finite and not negative")
-    return float(n0)
 
 
 def _search(problem, trace, start, free, max_evaluations, record) -> Minimum:

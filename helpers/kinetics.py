@@ -164,9 +164,7 @@ def shares(t_end: float, n0: float, rates) -> np.ndarray:
 
 def _evaluate(t, n0, rates, *, with_jacobian):
     t = _checked_times(t)
-    n0 = float(n0)
-    if not (math.isfinite(n0) and n0 >= 0):
-        raise ValueError(f"n0 = {n0:g}: the initial density must be finite and not negative")
+    n0 = checked_density(n0)
     rates = Rates(*rates)
     span = float(t.max(initial=0.0))
     if span == 0:
@@ -189,6 +187,14 @@ def _evaluate(t, n0, rates, *, with_jacobian):
     if with_jacobian:
         jacobian = (jacobian * scales).reshape(*t.shape, 5)
     return (n * density).reshape(t.shape), jacobian
+
+
+def checked_density(n0) -> float:
+    """Return an initial density as a float, or refuse it."""
+    n0 = float(n0)
+    if not (math.isfinite(n0) and n0 >= 0):
+        raise ValueError(f"n0 = {n0:g}: the initial density must be finite and not negative")
+    return n0
 
 
 def _checked_times(t) -> np.ndarray:
