@@ -17,6 +17,7 @@ from helpers.least_squares import LOSSES, Minimum, Problem, computed, covariance
 from helpers.progress import with_progress
 from helpers.series import fit_series as fit_series
 from helpers.traces import Trace
+from helpers.units import rate_units
 
 PARAMETERS = (*RATES, "n0")
 
@@ -87,6 +88,11 @@ class Fit:
     def values(self) -> Parameters:
         """The five fitted numbers."""
         return Parameters(*self.rates, self.n0)
+
+    @property
+    def units(self) -> Parameters:
+        """What the values are counted in."""
+        return Parameters(*rate_units(self.trace.t_unit, self.trace.signal_unit), self.trace.signal_unit)
 
     @property
     def variance(self) -> float:

@@ -211,8 +211,7 @@ def plot_cost_map(
         ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
         ax.plot(*path[0], color=colour, marker="s", clip_on=False)
     ax.plot(*minimum, **STAR, label="minimum")
-    units = (*rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit)
-    xlabel, ylabel = (axis_label(name, units[index]) for name, index in zip(names, chosen, strict=True))
+    xlabel, ylabel = (axis_label(name, getattr(fit.units, name)) for name in names)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-_MARGIN * limits[0], limits[0]))
     ax.set_ylim(-_MARGIN * limits[1], limits[1])
     return ax

@@ -16,7 +16,7 @@ from helpers.model_choice import Ladder
 from helpers.plots import COLOURS, DATA
 from helpers.profiles import Profile
 from helpers.uncertainty import Bootstrap
-from helpers.units import axis_label, rate_units
+from helpers.units import axis_label
 
 _DASHES = {0.68: "-", 0.95: "--"}
 
@@ -44,7 +44,6 @@ def plot_profiles(curves: Profile, *, ax: Sequence[Axes] | None = None) -> Seque
     """
     axes = _grid(len(curves)) if ax is None else ax
     trace = curves.fit.trace
-    units = dict(zip(PARAMETERS, _units(curves.fit), strict=True))
     for each, (name, curve) in zip(axes, curves.items(), strict=True):
         low, high = curve.interval95
         if len(curve.values) > 1:
@@ -56,7 +55,8 @@ def plot_profiles(curves: Profile, *, ax: Sequence[Axes] | None = None) -> Seque
             each.plot(curve.values, parabola, color=COLOURS["grey"], linestyle=":", label="parabola")
         each.plot(curve.values, curve.rise, color=COLOURS["blue"], marker=".", label="profile")
         each.axvline(curve.value, color=COLOURS["vermilion"], linewidth=1)
-        each.set(title=f"{name}: {curve.verdict}", xlabel=axis_label(name, units[name]), ylim=(0, 7))
+        unit = getattr(curves.fit.units, name)
+        each.set(title=f"{name}: {curve.verdict}", xlabel=axis_label(name, unit), ylim=(0, 7))
         each.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3), useMathText=True)
         each.locator_params(axis="x", nbins=4)
         each.xaxis.labelpad = 12  # leaves room for the power of ten
@@ -90,8 +90,8 @@ def plot_cloud(
         dashes = _DASHES.get(level, "-")
         ax.plot(*closed.T, color=COLOURS["blue"], linestyle=dashes, label=f"profile, {100 * level:.0f} %")
     ax.plot(*(getattr(fit.values, name) for name in pair), "*", color=COLOURS["vermilion"], markersize=11)
-    units = dict(zip(PARAMETERS, _units(fit), strict=True))
-    ax.set(xlabel=axis_label(pair[0], units[pair[0]]), ylabel=axis_label(pair[1], units[pair[1]]))
+    xlabel, ylabel = (axis_label(name, getattr(fit.units, name)) for name in pair)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
     ax.legend()
     return ax
@@ -115,10 +115,6 @@ def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("BIC above the smallest")
     ax.grid(False, axis="y")
     return ax
-
-
-def _units(fit: Fit) -> tuple[str, ...]:
-    return *rate_units(fit.trace.t_unit, fit.trace.signal_unit), fit.trace.signal_unit
 
 
 def _axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:

@@ -17,7 +17,6 @@ from helpers.fitting import PARAMETERS, Fit, Parameters
 from helpers.kinetics import RATES, Rates
 from helpers.paths import write_text
 from helpers.traces import Trace
-from helpers.units import rate_units
 
 FORMAT = "recombination-workbook fit, version 1"
 # Two searches for one minimum end within some 1e-7 standard errors of each other, and so do two processors.
@@ -159,8 +158,7 @@ def load(path: str | Path) -> Record:
 
 def _content(fit: Fit) -> dict:
     trace = fit.trace
-    units = (*rate_units(trace.t_unit, trace.signal_unit), trace.signal_unit)
-    columns = zip(PARAMETERS, fit.values, fit.stderr, fit.status, units, strict=True)
+    columns = zip(PARAMETERS, fit.values, fit.stderr, fit.status, fit.units, strict=True)
     return {
         "format": FORMAT,
         "law": "dn/dt = G - k1*n - k2*n^2 - k3*n^3, n = n0 at the first time",
