@@ -9,9 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.plots import CURVES
-
-DASHES = ("-", "--", "-.", ":")
+from helpers.plots import CURVES, look
 
 
 def learning_curves(curves: Mapping[str, np.ndarray], *, ax: Axes | None = None) -> Axes:
@@ -20,9 +18,10 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, ax: Axes | None = None)
     for k, (name, values) in enumerate(curves.items()):
         percent = 100 * np.atleast_2d(values)
         epochs = np.arange(1, percent.shape[1] + 1)
-        colour = CURVES[k % len(CURVES)]
-        ax.fill_between(epochs, percent.min(axis=0), percent.max(axis=0), color=colour, alpha=0.2, lw=0)
-        ax.plot(epochs, np.median(percent, axis=0), DASHES[k % 4], color=colour, label=name)
+        line = look(k)
+        band = {"color": line["color"], "alpha": 0.2, "lw": 0}
+        ax.fill_between(epochs, percent.min(axis=0), percent.max(axis=0), **band)
+        ax.plot(epochs, np.median(percent, axis=0), **line, label=name)
     ax.set_xlabel("epoch")
     ax.set_ylabel("accuracy (%)")
     ax.xaxis.get_major_locator().set_params(integer=True)

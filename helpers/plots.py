@@ -60,6 +60,16 @@ def use_style() -> None:
     mpl.rcParams.update(STYLE)
 
 
+def axes_for(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
+    """Return the axes given, or new ones in a figure of that size (inches; the style's by default)."""
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def look(k: int) -> dict:
+    """Return colour and dashes of curve k: with dashes even a grey print tells them apart."""
+    return {"color": CURVES[k % len(CURVES)], "linestyle": ("-", "--", "-.", ":")[k % 4]}
+
+
 def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear", ax: Axes | None = None):
     """Draw a trace and, over it, a part of it (that from the peak, say).
 
@@ -70,7 +80,7 @@ def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear"
     scale : {"linear", "semilog", "loglog"}
         With "loglog" the time runs from the part's first point, and what lies before is not drawn.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     start = (part or trace).t[0] if scale == "loglog" else 0.0
     if part is None or scale != "loglog":
         ax.plot(*_points(trace, start, scale), **DATA, label="all points" if part else trace.name)
@@ -101,7 +111,7 @@ def plot_guesses(
     labels : sequence of str, optional
         One for each guess; by default its number and coefficients.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     guesses = [Rates(*guess) for guess in guesses]
     labels = [f"{k}: {_in_words(guess)}" for k, guess in enumerate(guesses, 1)] if labels is None else labels
     start = trace.t[0] if scale == "loglog" else 0.0
@@ -110,7 +120,7 @@ def plot_guesses(
     ax.plot(*_points(trace, start, scale), **DATA, label=trace.name or "data")
     for k, (guess, label) in enumerate(zip(guesses, labels, strict=True)):
         curve = kinetics.solve(t - trace.t[0], n0, guess)
-        ax.plot(t - start, curve, **MODEL | _look(k), label=label)
+        ax.plot(t - start, curve, **MODEL | look(k), label=label)
     _label(ax, trace, scale)
     _limits(ax, trace, start, scale)
     ax.legend()
@@ -136,7 +146,7 @@ def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "lin
     trace = getattr(fit, "trace", None) if trace is None else trace
     if trace is None:
         raise ValueError("a record holds no data: give plot_fit(record, trace)")
-    upper = _axes(ax)
+    upper = axes_for(ax)
     places = upper.get_subplotspec().subgridspec(2, 1, height_ratios=(3, 1), hspace=0.05)
     upper.set_subplotspec(places[0])
     lower = upper.figure.add_subplot(places[1], sharex=upper)
@@ -159,7 +169,7 @@ def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
     Drawn as far down as the derivative stands out of the noise (see `slopes.decay_rates`); slope 1 is laid
     through the lower third of the densities, slopes 2 and 3 through the upper.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     n, rate, error = decay_rates(trace)
     ax.errorbar(
         n, rate, yerr=error, fmt="o", markersize=4, color=COLOURS["black"], label=trace.name or "data"
@@ -167,11 +177,10 @@ def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
     reach = np.array([n.min(), n.max()])
     third = -(-len(n) // 3)
     by_density = np.argsort(n)
-    for order, colour in zip((1, 2, 3), CURVES, strict=False):
+    for order in (1, 2, 3):
         end = by_density[:third] if order == 1 else by_density[-third:]
         line = np.exp(np.mean(np.log(rate[end]) - order * np.log(n[end]))) * reach**order
-        look = _look(order - 1) | {"color": colour, "linewidth": 1.2, "zorder": 1}
-        ax.plot(reach, line, **look, label=f"slope {order}")
+        ax.plot(reach, line, **look(order - 1), linewidth=1.2, zorder=1, label=f"slope {order}")
     ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * rate.max()))
     ax.set_xlabel(axis_label("n", trace.signal_unit))
     ax.set_ylabel(axis_label("−dn/dt", rate_units(trace.t_unit, trace.signal_unit)[0]))
@@ -199,7 +208,7 @@ def plot_cost_map(
     limits : (float, float), optional
         Where the axes end; by default beyond the paths and the minimum.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     chosen = [PARAMETERS.index(name) for name in names]
     minimum = np.array(fit.values)[chosen]
     paths = [np.asarray(path)[:, chosen] for path in paths]
@@ -249,10 +258,6 @@ def _residuals(ax: Axes, trace: Trace, fit: Fit | Record, start: float, scale: s
     ax.set_ylabel(axis_label("residual\n", trace.signal_unit).replace("\n ", "\n"))
 
 
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
-
-
 def _points(trace: Trace, start: float, scale: str) -> tuple[np.ndarray, np.ndarray]:
     """Return times and signal as far as the axes can show them."""
     if scale not in SCALES:
@@ -287,11 +292,6 @@ def _limits(ax: Axes, trace: Trace, start: float, scale: str) -> None:
         ax.set_ylim(low / 1.5, high * 1.5)
     else:
         ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-
-
-def _look(k: int) -> dict:
-    """Colour and dashes of curve k: with dashes even a grey print tells them apart."""
-    return {"color": CURVES[k % len(CURVES)], "linestyle": ("-", "--", "-.", ":")[k % 4]}
 
 
 def _in_words(rates: Rates) -> str:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from helpers.fitting import PARAMETERS, Fit
 from helpers.model_choice import Ladder
-from helpers.plots import COLOURS, DATA
+from helpers.plots import COLOURS, DATA, axes_for
 from helpers.profiles import Profile
 from helpers.uncertainty import Bootstrap
 from helpers.units import axis_label
@@ -23,7 +23,7 @@ _DASHES = {0.68: "-", 0.95: "--"}
 
 def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Draw the correlation matrix as coloured squares with their numbers; grey for what has no error."""
-    ax = _axes(ax, (4.4, 3.8))
+    ax = axes_for(ax, (4.4, 3.8))
     ax.set_facecolor("#E6E6E6")
     picture = ax.imshow(fit.correlation, cmap="PuOr", vmin=-1, vmax=1)
     for row, column in np.argwhere(np.isfinite(fit.correlation)):
@@ -83,7 +83,7 @@ def plot_cloud(
     contours : dict of level to ndarray, shape (m, 2)
         As from `uncertainty.contour(fit, pair, level)`.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax, (6.4, 4.0))
     ax.plot(scatter[pair[0]], scatter[pair[1]], **DATA | {"markersize": 3}, label="bootstrap")
     for level, edge in contours.items():
         closed = np.vstack([edge, edge[:1]])
@@ -99,7 +99,7 @@ def plot_cloud(
 
 def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
     """Draw how far each model's BIC lies above the smallest; the chosen one and its rivals stand out."""
-    ax = _axes(ax, (6.4, 4.2))
+    ax = axes_for(ax, (6.4, 4.2))
     table = ladder.table[np.isfinite(ladder.table["ΔBIC"])]
     marks = {ladder.best: ", chosen"} | dict.fromkeys(ladder.rivals, ", within 2 of the chosen one")
     places = np.arange(len(table))
@@ -115,10 +115,6 @@ def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("BIC above the smallest")
     ax.grid(False, axis="y")
     return ax
-
-
-def _axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
 def _grid(count: int) -> Sequence[Axes]:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from helpers.kinetics import rate_terms, solve
-from helpers.plots import COLOURS
+from helpers.plots import COLOURS, axes_for
 from helpers.series_fit import SeriesFit
 from helpers.slopes import decay_rates
 from helpers.traces import Trace
@@ -93,7 +93,7 @@ def plot_decay_orders(fit: SeriesFit, *, labels=None, ax: Axes | None = None) ->
     The rate law knows no history: −dn/dt depends on n alone, so that the traces must lie on one curve where
     they overlap. Where they do not (trapped carriers, diffusion), no such law fits the series.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     measured = _measured_rates(fit, labels)
     for n, rate, error, look in measured:
         ax.errorbar(n, rate, yerr=error, **look)
@@ -117,7 +117,7 @@ def plot_lifetime(fit: SeriesFit, *, labels=None, ax: Axes | None = None) -> Axe
 
     Against density, not time: a lifetime that changes with time may only say that the density does.
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     measured = _measured_rates(fit, labels)
     for n, rate, error, look in measured:
         ax.errorbar(n, n / rate, yerr=error * n / rate**2, **look)
@@ -136,7 +136,7 @@ def plot_lifetime(fit: SeriesFit, *, labels=None, ax: Axes | None = None) -> Axe
 
 def plot_shares_over_density(fit: SeriesFit, *, ax: Axes | None = None) -> Axes:
     """Draw the share of each process in the recombination against n; marks on top are the traces' n0."""
-    ax = _axes(ax)
+    ax = axes_for(ax)
     n = _densities(fit)
     terms = rate_terms(n, fit.rates)[1:]
     _processes(ax, n, 100 * terms / terms.sum(axis=0))
@@ -150,7 +150,7 @@ def plot_shares_over_density(fit: SeriesFit, *, ax: Axes | None = None) -> Axes:
 
 def plot_shares_over_time(fit: SeriesFit, trace: int = -1, *, ax: Axes | None = None) -> Axes:
     """Draw the share of each process in the recombination of one trace (by default the last) over time."""
-    ax = _axes(ax)
+    ax = axes_for(ax)
     elapsed = fit.traces[trace].t - fit.model.clocks[trace].time_zero
     t = np.linspace(0, elapsed[-1], _POINTS)
     terms = rate_terms(solve(t, fit.n0[trace], fit.rates), fit.rates)[1:]
@@ -163,7 +163,7 @@ def plot_shares_over_time(fit: SeriesFit, trace: int = -1, *, ax: Axes | None = 
 
 def plot_quantum_yield(fit: SeriesFit, *, labels=None, ax: Axes | None = None) -> Axes:
     """Draw the internal quantum yield k2·n²/(k1·n + k2·n² + k3·n³) against n, its maximum and the n0."""
-    ax = _axes(ax)
+    ax = axes_for(ax)
     n = _densities(fit)
     ax.plot(n, 100 * internal_quantum_yield(n, fit.rates), color=COLOURS["vermilion"], linewidth=1.8)
     for n0, look in zip(fit.n0, _looks(fit, labels), strict=True):
@@ -176,10 +176,6 @@ def plot_quantum_yield(fit: SeriesFit, *, labels=None, ax: Axes | None = None) -
     ax.set_xlabel(axis_label("n", fit.density_unit))
     ax.legend()
     return ax
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
 def _looks(fit: SeriesFit, labels) -> list[dict]:
