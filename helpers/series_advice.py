@@ -8,7 +8,6 @@ from helpers.advice import about_parameter, about_trade_offs, structure
 from helpers.kinetics import RATES
 from helpers.profiles import Profile, profile
 from helpers.series_fit import SeriesFit
-from helpers.units import density_in_cm3, is_time, rate_units, rates_in_cgs
 
 _DOUBT = 1e-3  # p value below which the given noise is called wrong
 
@@ -70,13 +69,11 @@ def _about_traces(fit: SeriesFit) -> list[str]:
 
 def _about_rate(fit: SeriesFit, curves: Profile, name: str) -> str:
     """Say what the profile tells of a rate, and its value in cgs units."""
-    units = dict(zip(RATES, rate_units(fit.t_unit, fit.density_unit), strict=True))
-    sentence = about_parameter(curves[name], units.get(name, fit.density_unit))
-    if name not in RATES or not is_time(fit.t_unit) or density_in_cm3(fit.density_unit) is None:
+    row = fit.table().loc[name]
+    sentence = about_parameter(curves[name], row["unit"])
+    if name not in RATES or np.isnan(row["in cgs"]):
         return sentence
-    cgs = dict(zip(RATES, rates_in_cgs(fit.rates, fit.t_unit, fit.density_unit), strict=True))[name]
-    unit = dict(zip(RATES, ("cm^-3/s", "1/s", "cm^3/s", "cm^6/s"), strict=True))[name]
-    return f"{sentence} In cgs: {cgs:.4g} {unit}."
+    return f"{sentence} In cgs: {row['in cgs']:.4g} {row['cgs unit']}."
 
 
 def _about_left_overs(fit: SeriesFit) -> list[str]:
