@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class SeriesModel:
     def _numbered(self, name: str, *, shared: bool) -> tuple[str, ...]:
         return (name,) if shared else tuple(f"{name}_{j + 1}" for j in range(len(self.traces)))
 
-    @property
+    @cached_property
     def x_scales(self) -> np.ndarray:
         """Units of the searched parameters: 1/T, 1/(N·T), 1/(N²·T) with N the largest n0, and the n0."""
         span = max(float(clock.nodes.max()) for clock in self.clocks)
@@ -102,16 +103,13 @@ class SeriesModel:
             except ValueError:  # a trial step beyond what doubles hold, or a train that never settles
                 return np.inf, None
 
-        length = np.sqrt(sum(float(np.sum((t.signal * w) ** 2)) for t, w in self._weighted()))
+        pairs = zip(self.traces, self.weights, strict=True)
+        length = np.sqrt(sum(float(np.sum((t.signal * w) ** 2)) for t, w in pairs))
         return Problem(self.names, self.x_scales, evaluate, self.size, 1e-13 * length)
-
-    def _weighted(self):
-        return zip(self.traces, self.weights, strict=True)
 
     def blocks(self, x) -> list[Block]:
         """Each trace's triangle at x."""
-        x_scales = self.x_scales
-        return [self._block(j, *state, x_scales) for j, state in enumerate(self._states(x, self.clocks))]
+        return [self._block(j, *state) for j, state in enumerate(self._states(x, self.clocks))]
 
     def _states(self, x, clocks):
         """Signals in units of their scales, and their derivatives."""
@@ -119,7 +117,7 @@ class SeriesModel:
         pairs = zip(clocks, n0, strict=True)
         return [clock.shape_with_jacobian(self.observable, value, rates) for clock, value in pairs]
 
-    def _block(self, j: int, shape, jacobian, x_scales) -> Block:
+    def _block(self, j: int, shape, jacobian) -> Block:
         weight = self.weights[j]
         rest = -self.traces[j].signal * weight
         columns = {"free": [], "shared": []}
@@ -137,18 +135,18 @@ class SeriesModel:
             triangle,
             own=len(columns["free"]),
             shared=len(columns["shared"]),
-            chain=self._chain(j, x_scales),
+            chain=self._chain(j),
             scaled_by_first=self.scale_mode == "free",
             scaled_by_shared=self.scale_mode == "shared",
         )
 
-    def _chain(self, j: int, x_scales) -> np.ndarray:
-        chain = np.zeros((5, len(x_scales)))
-        chain[range(4), range(4)] = x_scales[:4]
+    def _chain(self, j: int) -> np.ndarray:
+        chain = np.zeros((5, len(self.x_scales)))
+        chain[range(4), range(4)] = self.x_scales[:4]
         if self.n0_mode == "shared":
             chain[4, 4] = self.n0[j]
         else:
-            chain[4, 4 + j] = x_scales[4 + j]
+            chain[4, 4 + j] = self.x_scales[4 + j]
         return chain
 
     def linear(self, x) -> tuple[np.ndarray, np.ndarray]:
@@ -175,8 +173,8 @@ class SeriesModel:
 
     def curves(self, x, clocks: Sequence[Clock] | None = None) -> list[np.ndarray]:
         """Signals of the model, at the data's times or at those of other clocks."""
-        states, x_scales = self._states(x, self.clocks), self.x_scales
-        linear = self._linear([self._block(j, *state, x_scales) for j, state in enumerate(states)])
+        states = self._states(x, self.clocks)
+        linear = self._linear([self._block(j, *state) for j, state in enumerate(states)])
         shown = states if clocks is None else self._states(x, clocks)
         return [scale * state[0] + offset for state, scale, offset in zip(shown, *linear, strict=True)]
 
