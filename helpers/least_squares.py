@@ -163,7 +163,7 @@ def minimise(
     while evaluations < max_evaluations:
         if _removable(triangle, x, free) <= wanted_offset * _length(triangle) + problem.floor:
             break
-        step, gain = _step(triangle, x, free, damping)
+        step, gain = linear_step(triangle, x, free, damping)
         new_cost, new_triangle = problem.evaluate(x + step)
         evaluations += 1
         if new_triangle is not None and cost - new_cost > 1e-4 * gain > 0:
@@ -185,8 +185,10 @@ def minimise(
     return Minimum(x, cost, triangle, converged, message, evaluations, tuple(path))
 
 
-def _step(triangle, x, free, damping) -> tuple[np.ndarray, float]:
-    """Damped step with x + step ≥ 0, and the fall of the cost that the linear model expects of it."""
+def linear_step(triangle, x, free, damping=0.0) -> tuple[np.ndarray, float]:
+    """Step (damped) with x + step ≥ 0, and the fall of the cost that the linear model expects of it."""
+    if not free.any():
+        return np.zeros_like(x), 0.0
     kept = np.append(free, False)
     # The upper rows of the triangle see the linear model; the last one is the part no step can change.
     slopes, rest = triangle[:, kept], triangle[:, -1]
@@ -215,9 +217,7 @@ def _length(triangle) -> float:
 
 def _removable(triangle, x, free) -> float:
     """Length of the residuals' part that the best feasible linear step would still remove."""
-    if not free.any():
-        return 0.0
-    return math.sqrt(max(2 * _step(triangle, x, free, 0.0)[1], 0.0))
+    return math.sqrt(max(2 * linear_step(triangle, x, free)[1], 0.0))
 
 
 def covariance(triangle: np.ndarray, active, *, scales=1.0, variance: float = 1.0) -> np.ndarray:

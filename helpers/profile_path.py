@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
 
 from helpers.fitting import Fit
-from helpers.least_squares import Minimum, Problem, covariance, minimise
+from helpers.least_squares import Minimum, Problem, covariance, linear_step, minimise
 from helpers.likelihood_ratio import textbook_thresholds, thresholds
 
 LEVELS = (0.68, 0.95)
@@ -121,15 +120,10 @@ class Tracer:
 
     def _solve(self, origin, value: float) -> Minimum:
         """Fit the others at the value, from where the linear problem at `origin` expects them."""
-        x = origin.x.copy()
-        triangle, size = origin.triangle, np.linalg.norm(origin.triangle, axis=0)
-        size = np.where(size > 0, size, 1.0)
-        moved = triangle[:, -1] + triangle[:, self.index] * (value - x[self.index])
-        slopes = triangle[:, :-1][:, self.others] / size[:-1][self.others]
-        target = slopes @ (x[self.others] * size[:-1][self.others]) - moved
+        moved = origin.triangle.copy()
+        moved[:, -1] += moved[:, self.index] * (value - origin.x[self.index])
+        x = origin.x + linear_step(moved, origin.x, self.others)[0]
         x[self.index] = value
-        if slopes.size:
-            x[self.others] = nnls(slopes, target)[0] / size[:-1][self.others]
         found = minimise(self.problem, x, free=self.others, wanted_offset=offset(self.fit))
         if not np.isfinite(found.cost):  # the linear problem pointed beyond what doubles hold
             x[self.others] = origin.x[self.others]
