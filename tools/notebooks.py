@@ -17,6 +17,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
+from helpers.paths import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 HTML = ROOT / "build" / "html"
@@ -83,13 +85,8 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 def write_if_changed(path: Path, text: str) -> None:
     """Write a file as a whole or not at all, and only where its content differs."""
-    content = text.encode("utf-8")
-    if path.exists() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
+    if not (path.exists() and path.read_bytes() == text.encode("utf-8")):
+        write_text(path, text)
 
 
 def export(notebook: nbformat.NotebookNode, path: Path) -> None:
