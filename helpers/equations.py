@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.integration import RTOL, solve
+from helpers.integration import RTOL
+from helpers.integration import solve as solve
 from helpers.least_squares import Minimum, Problem, covariance, minimise, triangle_of
 from helpers.traces import Trace
-
-__all__ = ["EquationFit", "aicc", "fit", "solve"]
 
 # Relative change of a parameter for its derivative: well above the solver's error, well below curvature.
 _DIFFERENCE = 1e-4
@@ -105,7 +104,7 @@ def fit(
     fixed : str or sequence of str
         Names of arguments that keep their guess.
     lower : number or one for each argument
-        Lower bounds; use -inf for an argument that may have any sign.
+        Lower bounds; -inf for an argument that may have any sign.
     observe : callable (n) -> signal, optional
         Signal seen of the states, n of shape (m,) or (m, s); by default the first state.
     max_step : number, optional
@@ -137,13 +136,14 @@ def fit(
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """Arguments and initial state in one row: value = origin + scale · x with x ≥ 0."""
+    """Arguments and initial state in one row: value = origin + scale · x, with x ≥ 0 where not signed."""
 
     names: tuple[str, ...]
     origin: np.ndarray
     scale: np.ndarray
     start: np.ndarray
     free: np.ndarray
+    signed: np.ndarray
     args: int
     single: bool
 
@@ -156,7 +156,7 @@ class _Layout:
 
 
 def _layout(trace, args0, n0, fit_n0, names, fixed, lower) -> _Layout:
-    args0 = np.asarray(args0, float)
+    args0 = np.atleast_1d(np.asarray(args0, float))
     single = n0 is None or np.ndim(n0) == 0
     state = np.atleast_1d(np.asarray(trace.signal[0] if n0 is None else n0, float))
     names = tuple(names) if names else tuple(f"a{index}" for index in range(len(args0)))
@@ -166,7 +166,7 @@ def _layout(trace, args0, n0, fit_n0, names, fixed, lower) -> _Layout:
     if unknown := fixed - set(names):
         raise ValueError(f"fixed = {sorted(unknown)}: the arguments are {', '.join(names)}")
     lower = np.broadcast_to(np.asarray(lower, float), args0.shape)
-    wrong = (args0 < lower) | ~np.isfinite(args0)
+    wrong = ~((args0 >= lower) & np.isfinite(args0))
     if wrong.any():
         raise ValueError(f"{names[wrong.argmax()]} must be finite and >= its bound; change args0 or lower")
     fit_n0 = np.broadcast_to(np.asarray(single if fit_n0 is None else fit_n0, bool), state.shape)
@@ -174,11 +174,12 @@ def _layout(trace, args0, n0, fit_n0, names, fixed, lower) -> _Layout:
     # A value that starts at zero has no size of its own; `_difference_steps` looks for one.
     scale = np.where(values != 0, np.abs(values), 1.0)
     lowest = np.concatenate([lower, np.zeros(len(state))])
-    # "No bound" is a bound a million sizes away.
-    origin = np.where(np.isfinite(lowest), np.minimum(lowest, values), values - 1e6 * scale)
+    signed = lowest == -np.inf
+    origin = np.where(signed, 0.0, np.minimum(lowest, values))
     free = np.concatenate([[name not in fixed for name in names], fit_n0]).astype(bool)
     states = ["n0"] if single else [f"n0[{index}]" for index in range(len(state))]
-    return _Layout((*names, *states), origin, scale, (values - origin) / scale, free, len(args0), single)
+    start = (values - origin) / scale
+    return _Layout((*names, *states), origin, scale, start, free, signed, len(args0), single)
 
 
 def _model(f, trace, layout, observe, max_step) -> Callable:
@@ -206,9 +207,9 @@ def _observed(n, observe) -> np.ndarray:
     if observe is None:
         return n[:, 0] if n.ndim == 2 else n
     signal = observe(n)
-    if np.shape(signal) != (len(n),):
+    if np.shape(signal) != (len(n),) or np.iscomplexobj(signal):
         what = "None" if signal is None else f"shape {np.shape(signal)} from n of shape {n.shape}"
-        raise ValueError(f"observe returned {what}; return one number for each of the {len(n)} times")
+        raise ValueError(f"observe returned {what}; return one real number for each of the {len(n)} times")
     return np.asarray(signal, float)
 
 
@@ -232,18 +233,17 @@ def _problem(trace, layout, model_at) -> Problem:
 
     # The solver's tolerance, not rounding, is the floor of the residuals here.
     floor = 10 * RTOL * float(np.linalg.norm(trace.signal * weights))
-    return Problem(layout.names, layout.scale, evaluate, len(trace), floor)
+    signed = tuple(np.array(layout.names)[layout.signed])
+    return Problem(layout.names, layout.scale, evaluate, len(trace), floor, signed)
 
 
 def _slope(model_at, layout, x, index, step, model):
     """Differentiate the model by x[index]: central, or forward where a step back would cross the bound."""
-    ahead, behind = x.copy(), x.copy()
-    ahead[index] += step
-    above = model_at(layout.values(ahead))
-    if x[index] < step:
+    move = np.where(np.arange(len(x)) == index, step, 0.0)
+    above = model_at(layout.values(x + move))
+    if x[index] < step and not layout.signed[index]:
         return None if above is None else (above - model) / step
-    behind[index] -= step
-    below = model_at(layout.values(behind))
+    below = model_at(layout.values(x - move))
     return None if above is None or below is None else (above - below) / (2 * step)
 
 
@@ -258,15 +258,15 @@ def _difference_steps(layout, model_at) -> np.ndarray:
     if base is None:
         return steps
     for index in np.flatnonzero(layout.free & (values == 0)):
-        step, tried = 1.0, 0
-        while tried < 80:
+        step = 1.0
+        for _ in range(80):
             moved = values.copy()
             moved[index] += step * layout.scale[index]
             beside = model_at(moved)
             change = np.inf if beside is None else np.linalg.norm(beside - base) / np.linalg.norm(base)
             if 1e-6 < change < 1e-3:
                 break
-            step, tried = step * (0.1 if change >= 1e-3 else 10.0), tried + 1
+            step *= 0.1 if change >= 1e-3 else 10.0
         steps[index] = step
     return steps
 
@@ -275,7 +275,7 @@ def _as_fit(trace, layout, problem, minimum, model_at) -> EquationFit:
     values = layout.values(minimum.x)
     model = model_at(values)
     model = np.full(len(trace), np.nan) if model is None else model
-    active = layout.free & (minimum.x > 0)
+    active = layout.free & ((minimum.x > 0) | layout.signed)
     freedom = len(trace) - int(active.sum())
     matrix = np.full((len(values), len(values)), np.nan)
     if minimum.triangle is not None:

@@ -82,9 +82,9 @@ def checked_rates(f, state, args, single) -> Callable:
         result = np.atleast_1d(np.asarray(returned))
         if np.iscomplexobj(result):
             raise ArithmeticError(f"the equation returned a complex rate at t = {t:g}")
-        if result.shape != state.shape:
+        if result.shape != state.shape or result.dtype == object:
             raise ValueError(
-                f"the equation returned {result.size} rates for {state.size} states; return one rate for each"
+                f"the equation returned {returned!r:.60} for {state.size} states; return one rate for each"
             )
         return result.astype(float)
 

@@ -1,5 +1,7 @@
 """Levenberg–Marquardt for non-negative parameters: every step is a non-negative least-squares problem.
 
+Parameters that may have any sign are eliminated from that problem first.
+
 A problem is handed over in dimensionless parameters x ≥ 0 and answers with its cost ½‖r‖² and the triangle
 of the QR factorisation of [J r]: a few numbers that hold all that steps, errors and profiles ask of
 thousands of residuals. Zero bounds are met exactly (a rate that the data do not want is 0, not 1e-22).
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import lstsq, orth
 from scipy.optimize import nnls
 
 # Bates & Watts' relative offset: the part of the residuals that a Gauss–Newton step would still remove,
@@ -27,7 +30,7 @@ _ROWS_PER_PIECE = 500
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A least-squares problem in named, non-negative parameters; value = x · scale.
+    """A least-squares problem in named parameters, non-negative but for those in `signed`; value = x · scale.
 
     `evaluate(x)` returns (cost, triangle), the triangle of shape (p + 1, p + 1) from `triangle_of`; a point
     where the model cannot be computed has cost inf and triangle None. `size` is the number of residuals,
@@ -39,6 +42,7 @@ class Problem:
     evaluate: Callable[[np.ndarray], tuple[float, np.ndarray | None]]
     size: int
     floor: float = 0.0
+    signed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Problem({', '.join(self.names)}; {self.size} residuals)"
@@ -89,7 +93,7 @@ def computed(x, cost: float, triangle: np.ndarray) -> tuple[float, np.ndarray | 
     (inf, None)
     """
     # False for NaN, too
-    if math.isfinite(cost) and np.abs(triangle).max() * np.max(x, initial=1.0) < _LARGEST_FELT:
+    if math.isfinite(cost) and np.abs(triangle).max() * np.abs(x).max(initial=1.0) < _LARGEST_FELT:
         return cost, triangle
     return math.inf, None
 
@@ -132,11 +136,13 @@ def minimise(
 ) -> Minimum:
     """Minimum of ½‖r(x)‖² over x ≥ 0 from `start`: Levenberg–Marquardt with non-negative steps.
 
+    Parameters in `problem.signed` have no bound.
+
     Parameters
     ----------
     problem : Problem
     start : array_like, shape (p,)
-        Dimensionless start, not negative.
+        Dimensionless start, not negative but for signed parameters.
     free : sequence of bool, shape (p,), optional
         Which parameters may move; all of them by default.
     max_evaluations : int
@@ -153,6 +159,7 @@ def minimise(
     """
     x = np.array(start, float)
     free = np.ones(len(x), bool) if free is None else np.asarray(free, bool)
+    signed = np.isin(problem.names, problem.signed)
     cost, triangle = problem.evaluate(x)
     path = [x.copy()] if record else []
     if triangle is None:
@@ -161,9 +168,9 @@ def minimise(
     damping, raise_by, evaluations = 1e-4, 2.0, 1
     message = f"stopped after {max_evaluations} evaluations"
     while evaluations < max_evaluations:
-        if _removable(triangle, x, free) <= wanted_offset * _length(triangle) + problem.floor:
+        if _removable(triangle, x, free, signed) <= wanted_offset * _length(triangle) + problem.floor:
             break
-        step, gain = linear_step(triangle, x, free, damping)
+        step, gain = linear_step(triangle, x, free, damping=damping, signed=signed)
         new_cost, new_triangle = problem.evaluate(x + step)
         evaluations += 1
         if new_triangle is not None and cost - new_cost > 1e-4 * gain > 0:
@@ -171,7 +178,7 @@ def minimise(
             x, cost, triangle, raise_by = x + step, new_cost, new_triangle, 2.0
             if record:
                 path.append(x.copy())
-        elif gain <= 1e3 * _EPS * cost and _is_closer(new_triangle, x + step, triangle, x, free):
+        elif gain <= 1e3 * _EPS * cost and _is_closer(new_triangle, x + step, triangle, x, free, signed):
             # So near the minimum the cost is all rounding; what a step would still remove is not.
             x, cost, triangle = x + step, new_cost, new_triangle
         elif gain <= 4 * _EPS * cost or damping > 1e25:
@@ -180,13 +187,17 @@ def minimise(
         else:
             damping *= raise_by
             raise_by *= 2
-    converged = _removable(triangle, x, free) <= CONVERGED_OFFSET * _length(triangle) + 10 * problem.floor
+    removable = _removable(triangle, x, free, signed)
+    converged = removable <= CONVERGED_OFFSET * _length(triangle) + 10 * problem.floor
     message = "converged" if converged else message
     return Minimum(x, cost, triangle, converged, message, evaluations, tuple(path))
 
 
-def linear_step(triangle, x, free, damping=0.0) -> tuple[np.ndarray, float]:
-    """Step (damped) with x + step ≥ 0, and the fall of the cost that the linear model expects of it."""
+def linear_step(triangle, x, free, *, damping=0.0, signed=False) -> tuple[np.ndarray, float]:
+    """Step (damped) with x + step ≥ 0, and the fall of the cost that the linear model expects of it.
+
+    The step of a parameter that is `signed` is not bounded.
+    """
     if not free.any():
         return np.zeros_like(x), 0.0
     kept = np.append(free, False)
@@ -200,24 +211,39 @@ def linear_step(triangle, x, free, damping=0.0) -> tuple[np.ndarray, float]:
     matrix = np.vstack([slopes, np.diag(weight)]) / size
     target = np.concatenate([slopes @ x[free] - rest, weight * x[free]])
     step = np.zeros_like(x)
-    step[free] = nnls(matrix, target)[0] / size - x[free]
+    is_open = np.broadcast_to(signed, free.shape)[free]
+    step[free] = _closest(matrix, target, is_open) / size - x[free]
     change = slopes @ step[free]
     return step, -float(change @ rest) - 0.5 * float(change @ change)
 
 
-def _is_closer(new_triangle, new_x, triangle, x, free) -> bool:
+def _closest(matrix, target, is_open) -> np.ndarray:
+    """Least-squares solution z of matrix·z = target with z ≥ 0 in all columns that are not open."""
+    if not is_open.any():
+        return nnls(matrix, target)[0]
+    # What the open columns can reach is taken out of the problem of the others.
+    basis, bounded = orth(matrix[:, is_open]), matrix[:, ~is_open]
+    z = np.zeros(matrix.shape[1])
+    if bounded.size:
+        beside = bounded - basis @ (basis.T @ bounded)
+        z[~is_open] = nnls(beside, target - basis @ (basis.T @ target))[0]
+    z[is_open] = lstsq(matrix[:, is_open], target - bounded @ z[~is_open])[0]
+    return z
+
+
+def _is_closer(new_triangle, new_x, triangle, x, free, signed) -> bool:
     if new_triangle is None:
         return False
-    return _removable(new_triangle, new_x, free) < 0.5 * _removable(triangle, x, free)
+    return _removable(new_triangle, new_x, free, signed) < 0.5 * _removable(triangle, x, free, signed)
 
 
 def _length(triangle) -> float:
     return float(np.linalg.norm(triangle[:, -1]))
 
 
-def _removable(triangle, x, free) -> float:
+def _removable(triangle, x, free, signed) -> float:
     """Length of the residuals' part that the best feasible linear step would still remove."""
-    return math.sqrt(max(2 * linear_step(triangle, x, free)[1], 0.0))
+    return math.sqrt(max(2 * linear_step(triangle, x, free, signed=signed)[1], 0.0))
 
 
 def covariance(triangle: np.ndarray, active, *, scales=1.0, variance: float = 1.0) -> np.ndarray:

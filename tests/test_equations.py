@@ -121,7 +121,7 @@ def test_functions_that_return_the_wrong_thing_are_told_what_is_wanted():
     trace = Trace(t, np.exp(-t))
     with pytest.raises(ValueError, match="returned None; end the function with `return`"):
         equations.fit(lambda t, n, a: None, trace, [1.0])
-    with pytest.raises(ValueError, match="observe returned None; return one number"):
+    with pytest.raises(ValueError, match="observe returned None; return one real number"):
         equations.fit(lambda t, n, a: -n, trace, [1.0], observe=lambda n: None)
     with pytest.raises(ValueError, match=r"shape \(\) from n of shape \(30,\).*30 times"):
         equations.fit(lambda t, n, a: -n, trace, [1.0], observe=lambda n: n.sum())
@@ -231,3 +231,40 @@ def test_aicc_by_hand():
     known = Trace(np.arange(10.0), np.ones(10), np.ones(10))
     assert equations.aicc(known, 4.0, 2) == pytest.approx(8 + 4 + 12 / 7)
     assert equations.aicc(Trace([0, 1], [2, 1]), 0.5, 2) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("scale", "start"), [(1.0, 0.0), (1.0, 1e-3), (1.0, -5.0), (1e16, 0.0), (1e16, 1.0), (1e16, -1e10)]
+)
+def test_argument_of_any_sign_goes_as_far_as_it_must(scale, start):
+    """A decay towards −0.2, in units in which the argument is 1e15 times its start."""
+    t = np.linspace(0, 5, 100)
+    trace = Trace(t, scale * (1.2 * np.exp(-0.5 * t) - 0.2))
+    found = equations.fit(lambda t, n, a: a[0] - a[1] * n, trace, [start, 1.0], lower=[-np.inf, 0])
+    assert found.converged
+    np.testing.assert_allclose(found.args, [-0.1 * scale, 0.5], rtol=1e-4)
+
+
+def test_bounded_and_signed_arguments_together():
+    """With the signed one eliminated, the bounded one still ends exactly on its bound."""
+    t = np.linspace(0, 5, 60)
+    trace = Trace(t, np.exp(-t) + 0.01 * np.sin(9 * t))
+    found = equations.fit(
+        lambda t, n, a: a[0] - n - a[1] * n**3, trace, [0.5, 0.5], lower=[-np.inf, 0], n0=1.0, fit_n0=False
+    )
+    assert found.converged
+    assert found.args[1] == 0
+    assert np.isnan(found.stderr[1])
+    assert abs(found.args[0]) < 4 * found.stderr[0]
+
+
+def test_bounds_and_returns_that_are_no_numbers_are_refused():
+    t = np.linspace(0, 3, 30)
+    trace = Trace(t, np.exp(-t))
+    with pytest.raises(ValueError, match="a0 must be finite and >= its bound"):
+        equations.fit(lambda t, n, a: -a[0] * n, trace, [1.0], lower=np.nan)
+    with pytest.raises(ValueError, match=r"returned \[None\] for 1 states"):
+        equations.fit(lambda t, n, a: [None], trace, [1.0])
+    with pytest.raises(ValueError, match="one real number"):
+        equations.fit(lambda t, n, a: -n, trace, [1.0], observe=lambda n: n + 0j)
+    assert equations.fit(lambda t, n, a: -a[0] * n, trace, 2.0).args[0] == pytest.approx(1)
