@@ -61,19 +61,22 @@ def misfit(fit: Fit) -> Misfit:
     True
     """
     residuals = fit.residuals / (1.0 if fit.trace.sigma is None else fit.trace.sigma)
-    freedom = fit.problem.size - sum(state == "free" for state in fit.status)
-    return structure(residuals, None if fit.trace.sigma is None else freedom)
+    freedom = None if fit.trace.sigma is None else fit.problem.size - fit.status.count("free")
+    return structure(residuals, freedom, 10 * fit.problem.floor)
 
 
-def structure(residuals: np.ndarray, freedom: float | None = None) -> Misfit:
-    """Test of `misfit` for residuals in their order, in units of sigma where `freedom` says it is known."""
+def structure(residuals: np.ndarray, freedom: float | None = None, floor: float = 0.0) -> Misfit:
+    """Test of `misfit` for residuals in their order, in units of sigma where `freedom` says it is known.
+
+    Residuals no longer than `floor` are rounding, of which no order says anything.
+    """
     lengths = [1]
     while 2 * lengths[-1] * _FEWEST_BLOCKS <= len(residuals):
         lengths.append(2 * lengths[-1])
     scores = stats.norm.ppf(stats.rankdata(residuals) / (len(residuals) + 1))
     found = [(*_agreement(scores, length), length) for length in lengths]
     p, correlation, block = min(found)
-    p = min(p * len(found), 1.0)
+    p = min(p * len(found), 1.0) if np.linalg.norm(residuals) > floor else 1.0
     p_size = 1.0
     if freedom is not None and freedom > 0:
         squares = float(residuals @ residuals)
@@ -137,6 +140,8 @@ def _about_residuals(fit: Fit) -> list[str]:
         )
         return [words]
     words = [f"The residuals look like noise ({_p(test.p)} for their order)."]
+    if fit.rmse <= 10 * fit.problem.floor * np.max(1.0 if fit.trace.sigma is None else fit.trace.sigma):
+        words = ["The residuals are nothing but rounding: these data hold no noise to judge errors by."]
     if test.p_size < _DOUBT:
         factor = np.sqrt(fit.reduced_chi2)
         direction = "smaller" if factor > 1 else "larger"
@@ -150,7 +155,12 @@ def _about_residuals(fit: Fit) -> list[str]:
 def _about_scatter(fit: Fit) -> list[str]:
     """Say whether noise that depends on the signal was taken for even noise."""
     curve, scatter = fit.curve(), np.abs(fit.residuals)
-    if fit.trace.sigma is not None or np.ptp(curve) == 0 or np.ptp(scatter) == 0:
+    if (
+        fit.trace.sigma is not None
+        or scatter.max() <= 10 * fit.problem.floor
+        or np.ptp(curve) == 0
+        or np.ptp(scatter) == 0
+    ):
         return []
     ranks = stats.spearmanr(curve, scatter)
     if ranks.pvalue >= _UNEVEN:

@@ -86,11 +86,16 @@ def compare_terms(
     """
     trace = trace.trace if isinstance(trace, Fit) else trace
     terms = [term for term in RATES if term in _checked(terms)]
+    held = {fixed} if isinstance(fixed, str) else set(fixed)
+    if unknown := held - {"n0"}:
+        raise ValueError(
+            f"fixed = {sorted(unknown)}: only n0 can be held; to drop a rate leave it out of terms"
+        )
     fits: dict[str, Fit] = {}
     for subset in _subsets(terms):
         dropped = [term for term in RATES if term not in subset]
         fits[" + ".join(subset)] = _reduced(fits.values(), subset) or fit(
-            trace, n0=n0, fixed=[*dropped, *(name for name in fixed if name == "n0")]
+            trace, n0=n0, fixed=[*dropped, *held]
         )
     return _ladder(trace, fits)
 

@@ -75,7 +75,8 @@ class Tracer:
         down, up = self._side(-1), self._side(+1)
         path = [*reversed(down), start, *up]
         lowest = min(path, key=self.rise)
-        if self.rise(lowest) < -10 * CONTENT:
+        rounding = (10 * self.problem.floor) ** 2
+        if self.rise(lowest) < -10 * CONTENT and 2 * (start.cost - lowest.cost) > rounding:
             return path, open_ends, lowest
         ends = [
             (self._end([start, *down], -1, level), self._end([start, *up], 1, level))
@@ -100,7 +101,8 @@ class Tracer:
                 break
             point = following
             path.append(point)
-            if self.rise(point) > self.last**2:
+            # The highest level's threshold is simulated, and near a bound it may lie above the textbook's.
+            if self.rise(point) > self.last**2 and self._margin(point, len(LEVELS) - 1) > 0:
                 break
         return path
 

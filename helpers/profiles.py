@@ -143,8 +143,11 @@ def contour(fit: Fit, pair: tuple[str, str], level: float = 0.95, *, directions:
     """Joint confidence region of two parameters, shape (directions, 2): its edge, the others fitted anew.
 
     Δ = χ²_2's (or 2·F's) threshold, sought along rays that are even in the linear problem; clipped at 0.
+    The two must be different, and free in the fit.
     """
     problem, start = fit.problem, fit.minimum
+    if len(set(_checked(fit, pair))) != 2:
+        raise ValueError(f"pair = {pair!r}: give two different parameters")
     first, second = (problem.names.index(name) for name in pair)
     active = (start.x > 0) & fit.free
     active[[first, second]] = True

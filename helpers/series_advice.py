@@ -8,6 +8,7 @@ from helpers.advice import about_parameter, about_trade_offs, structure
 from helpers.kinetics import RATES
 from helpers.profiles import Profile, profile
 from helpers.series_fit import SeriesFit
+from helpers.units import rates_in_cgs
 
 _DOUBT = 1e-3  # p value below which the given noise is called wrong
 
@@ -52,7 +53,8 @@ def _about_traces(fit: SeriesFit) -> list[str]:
     per_trace = fit.status.count("free") / len(fit.traces)
     pairs = zip(fit.traces, fit.residuals(), fit.model.weights, strict=True)
     for number, (trace, residuals, weights) in enumerate(pairs, 1):
-        test = structure(residuals * weights, len(trace) - per_trace if fit.absolute else None)
+        rounding = 1e-12 * float(np.linalg.norm(trace.signal * weights))
+        test = structure(residuals * weights, len(trace) - per_trace if fit.absolute else None, rounding)
         name = trace.name or f"trace {number}"
         if test.found:
             words.append(
@@ -68,12 +70,15 @@ def _about_traces(fit: SeriesFit) -> list[str]:
 
 
 def _about_rate(fit: SeriesFit, curves: Profile, name: str) -> str:
-    """Say what the profile tells of a rate, and its value in cgs units."""
-    row = fit.table().loc[name]
-    sentence = about_parameter(curves[name], row["unit"])
-    if name not in RATES or np.isnan(row["in cgs"]):
+    """Say what the profile tells of a rate, with the value or the limit in cgs units."""
+    row, curve = fit.table().loc[name], curves[name]
+    sentence = about_parameter(curve, row["unit"])
+    low, high = curve.interval95
+    told = {"determined": curve.value, "upper limit": high, "lower limit": low}.get(curve.verdict)
+    if name not in RATES or told is None or np.isnan(row["in cgs"]):
         return sentence
-    return f"{sentence} In cgs: {row['in cgs']:.4g} {row['cgs unit']}."
+    factors = rates_in_cgs((1, 1, 1, 1), fit.t_unit, fit.density_unit)
+    return f"{sentence} In cgs: {told * factors[RATES.index(name)]:.4g} {row['cgs unit']}."
 
 
 def _about_left_overs(fit: SeriesFit) -> list[str]:

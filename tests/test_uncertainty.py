@@ -284,6 +284,29 @@ def trapping(t, sd, rng):
     return Trace(t, free + sd * rng.standard_normal(len(t)))
 
 
+def test_a_rate_of_many_sigma_is_determined_whatever_lies_on_its_bound():
+    """Near other bounds the simulated threshold may lie above the textbook's: the walk must reach it."""
+    t = np.linspace(0, 5, 100)
+    clean = kinetics.solve(t, 1.0, (0, 0.5, 0.5, 0))
+    for seed in range(12):
+        noise = 1e-3 * np.random.default_rng(seed).standard_normal(t.size)
+        curves = profile(fit(Trace(t, clean + noise)), ["k1", "k2", "n0"])
+        for name, curve in curves.items():
+            if curve.value > 8 * getattr(curves.fit.stderr, name):
+                assert curve.verdict == "determined", (seed, name)
+
+
+def test_contours_and_ladders_name_what_they_cannot_do():
+    found = fit(gaussian(np.random.default_rng(23)))
+    for pair in (("k1", "zz"), ("k1", "k1")):
+        with pytest.raises(ValueError, match=r"zz|two different"):
+            contour(found, pair)
+    with pytest.raises(ValueError, match="only n0 can be held"):
+        compare_terms(found.trace, fixed=["k1"])
+    held = compare_terms(found.trace, fixed="n0", n0=N0)
+    assert all("n0" not in each.problem.names or each.status.n0 == "fixed" for each in held.fits.values())
+
+
 class TestAdvise:
     def test_another_model_is_called_a_misfit_and_noise_is_not(self):
         rng = np.random.default_rng(18)
@@ -307,6 +330,16 @@ class TestAdvise:
         assert not any("scatter" in " ".join(advise(each)) for each in even)
         weighed = fit(Trace(T, rng.poisson(clean).astype(float), np.sqrt(clean)), ALL)
         assert "scatter grows" not in " ".join(advise(weighed))
+
+    def test_exact_data_are_called_exact_and_not_misfitted(self):
+        t = np.linspace(0, 5, 60)
+        exact = kinetics.solve(t, 1.0, (0, 0.5, 0.5, 0))
+        for sigma in (None, np.full(60, 0.01)):
+            found = fit(Trace(t, exact, sigma))
+            words = " ".join(advise(found))
+            assert "nothing but rounding" in words
+            assert "does not describe" not in words
+            assert "better minimum" not in words
 
     def test_numbers_in_the_sentences_are_the_fits(self):
         clean = gaussian(np.random.default_rng(20), Rates(k1=1e-2, k2=1e-4))
