@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import guesses as guessing
-from helpers import kinetics
+from helpers import kinetics, least_squares
 from helpers.kinetics import RATES, Rates
-from helpers.least_squares import LOSSES, Minimum, Problem, computed, covariance, minimise, robust_triangle
+from helpers.least_squares import LOSSES, Minimum, Problem, minimise
 from helpers.progress import with_progress
 from helpers.series import fit_series as fit_series
 from helpers.traces import Trace
@@ -46,7 +46,7 @@ class Fit:
         Standard errors; NaN for what was fixed or ended on its bound zero (see `status`).
     covariance : ndarray, shape (5, 5)
         Of (G, k1, k2, k3, n0); NaN rows likewise. With the trace's sigma it is absolute, without it is
-        scaled with the residuals' variance.
+        scaled with `variance`.
     status : Parameters
         "free", "fixed" or "bound" for each.
     cost : float
@@ -54,7 +54,9 @@ class Fit:
     rmse : float
         Root mean square of data − model, in the signal's unit; NaN where the guess cannot be computed.
     reduced_chi2 : float
-        Σr² per degree of freedom; without sigma this is the variance of the noise.
+        Σr² per degree of freedom, whatever the loss.
+    variance : float
+        1 where sigma is known, else that of r, as the loss sees it: a cost is measured in units of it.
     guess : Rates
         Where the search began.
     converged, message : bool, str
@@ -70,6 +72,7 @@ class Fit:
     cost: float
     rmse: float
     reduced_chi2: float
+    variance: float
     guess: Rates
     converged: bool
     message: str
@@ -93,11 +96,6 @@ class Fit:
     def units(self) -> Parameters:
         """What the values are counted in."""
         return Parameters(*rate_units(self.trace.t_unit, self.trace.signal_unit), self.trace.signal_unit)
-
-    @property
-    def variance(self) -> float:
-        """Variance of a weighted residual: 1 where sigma is known, else estimated from the residuals."""
-        return 1.0 if self.trace.sigma is not None else self.reduced_chi2
 
     @property
     def residuals(self) -> np.ndarray:
@@ -175,7 +173,7 @@ def fit(
         raise ValueError(f"f_scale = {f_scale!r}: give a positive number, the residual that counts as large")
     if guess is None:
         guess = guessing.suggest(trace, fixed={name: 0.0 for name in fixed if name != "n0"})
-    guess = Rates(*guess)
+    guess = kinetics.four_rates(guess)
     problem = single_problem(trace, loss=loss, f_scale=f_scale)
     free = np.array([name not in fixed for name in PARAMETERS])
     start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else kinetics.checked_density(n0)
@@ -222,16 +220,16 @@ def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) 
     values = np.minimum(minimum.x * problem.scales, np.finfo(float).max)
     active = free & (minimum.x > 0)
     freedom = problem.size - int(active.sum())
-    reduced = 2 * minimum.cost / freedom if freedom > 0 else np.inf
-    matrix = np.full((5, 5), np.nan)
-    if minimum.triangle is not None:
-        variance = 1.0 if trace.sigma is not None else reduced
-        matrix = covariance(minimum.triangle, active, variance=variance)
     status = np.where(active, "free", np.where(free, "bound", "fixed"))
-    rates = Rates(*values[:4])
-    residuals = np.full(len(trace), np.nan)
+    rates, known = Rates(*values[:4]), trace.sigma is not None
+    matrix, residuals, reduced, variance = np.full((5, 5), np.nan), np.full(len(trace), np.nan), np.inf, 1.0
     if minimum.triangle is not None:
         residuals = trace.signal - kinetics.solve(trace.elapsed, values[4], rates)
+        weighted, widening = residuals / (trace.sigma if known else 1.0), 1.0
+        reduced = float(weighted @ weighted) / freedom if freedom > 0 else np.inf
+        if not known:
+            variance, widening = least_squares.residual_variance(weighted, freedom, loss, f_scale)
+        matrix = least_squares.covariance(minimum.triangle, active, variance=variance * widening)
     return Fit(
         trace=trace,
         rates=rates,
@@ -241,7 +239,8 @@ def as_fit(trace, problem, minimum, free, *, guess, loss="linear", f_scale=1.0) 
         status=Parameters(*status.tolist()),
         cost=minimum.cost,
         rmse=float(np.sqrt(np.mean(residuals**2))),
-        reduced_chi2=float(reduced),
+        reduced_chi2=reduced,
+        variance=variance,
         guess=guess,
         converged=minimum.converged,
         message=minimum.message,
@@ -266,10 +265,11 @@ def single_problem(trace: Trace, *, loss: str = "linear", f_scale: float = 1.0) 
         values = x * scales
         try:
             n, jacobian = kinetics.solve_with_jacobian(trace.elapsed, values[4], values[:4])
-            answer = robust_triangle(jacobian * columns, (n - trace.signal) * weights, loss, f_scale)
+            residuals = (n - trace.signal) * weights
+            answer = least_squares.robust_triangle(jacobian * columns, residuals, loss, f_scale)
         except ValueError:  # a trial step beyond what doubles hold
             return np.inf, None
-        return computed(x, *answer)
+        return least_squares.computed(x, *answer)
 
     floor = 1e-13 * float(np.linalg.norm(trace.signal * weights))
     return Problem(PARAMETERS, scales, evaluate, len(trace), floor)

@@ -107,21 +107,36 @@ def robust_triangle(jacobian, residuals, loss: str, f_scale: float) -> tuple[flo
     if loss == "linear":
         return 0.5 * float(residuals @ residuals), triangle_of(jacobian, residuals)
     z = (residuals / f_scale) ** 2
-    rho, slope = LOSSES[loss](z)
+    rho, slope, _ = LOSSES[loss](z)
     weight = np.sqrt(slope)
     return 0.5 * f_scale**2 * float(rho.sum()), triangle_of(jacobian * weight[:, None], residuals * weight)
 
 
+def residual_variance(residuals, freedom: int, loss: str, f_scale: float) -> tuple[float, float]:
+    """Variance of a residual as the loss sees it, Σψ²/ν ÷ mean ψ', and its factor for a covariance.
+
+    ψ = r·ρ'(r²/C²) is what a residual pulls with. The rows of the triangle carry √ρ', so that a covariance
+    is this variance times mean ρ' ÷ mean ψ'. Source: Huber (1981), "Robust Statistics", section 7.6.
+    """
+    if freedom <= 0:
+        return math.inf, 1.0
+    z = (residuals / f_scale) ** 2
+    _, slope, turn = LOSSES[loss](z)
+    mean_turn = max(float(np.mean(turn)), _EPS)
+    return float(np.sum((residuals * slope) ** 2)) / freedom / mean_turn, float(np.mean(slope)) / mean_turn
+
+
 def _huber(z):
     root = np.sqrt(np.maximum(z, 1.0))
-    return np.where(z <= 1, z, 2 * root - 1), 1 / root
+    return np.where(z <= 1, z, 2 * root - 1), 1 / root, np.where(z <= 1, 1.0, 0.0)
 
 
+# Of z = r²/C²: ρ, ρ' and ψ' = ρ' + 2z·ρ''.
 LOSSES = {
-    "linear": lambda z: (z, np.ones_like(z)),
-    "soft_l1": lambda z: (2 * (np.sqrt(1 + z) - 1), 1 / np.sqrt(1 + z)),
+    "linear": lambda z: (z, np.ones_like(z), np.ones_like(z)),
+    "soft_l1": lambda z: (2 * (np.sqrt(1 + z) - 1), (1 + z) ** -0.5, (1 + z) ** -1.5),
     "huber": _huber,
-    "cauchy": lambda z: (np.log1p(z), 1 / (1 + z)),
+    "cauchy": lambda z: (np.log1p(z), 1 / (1 + z), (1 - z) / (1 + z) ** 2),
 }
 
 

@@ -36,8 +36,12 @@ def _cost(fit: Fit, values: np.ndarray) -> float:
 
 
 def sensitivities(fit: Fit) -> np.ndarray:
-    """Return the length of each column of the Jacobian at the fit, |∂r/∂θ|, θ = G, k1, k2, k3, n0."""
-    return np.linalg.norm(fit.minimum.triangle[:, :-1], axis=0) / fit.problem.scales
+    """Return the length of each column of the Jacobian at the fit, |∂r/∂θ|, θ = G, k1, k2, k3, n0.
+
+    Infinite where no residual feels a parameter: in units of 1/sensitivity it does not move then.
+    """
+    lengths = np.linalg.norm(fit.minimum.triangle[:, :-1], axis=0) / fit.problem.scales
+    return np.where(lengths > 0, lengths, np.inf)
 
 
 def condition(fit: Fit, units: np.ndarray | float = 1.0) -> float:
@@ -45,9 +49,11 @@ def condition(fit: Fit, units: np.ndarray | float = 1.0) -> float:
 
     It is the squared ratio of the longest to the shortest axis of the ellipses of equal cost; gradient
     descent needs about as many steps. `units` of 1 are the trace's own, `1 / sensitivities(fit)` make every
-    column of J one long.
+    column of J one long. NaN where nothing is free.
     """
     free = np.array(fit.status) == "free"
+    if not free.any():
+        return float("nan")
     jacobian = fit.minimum.triangle[:, :-1] / fit.problem.scales * units
     return float(np.linalg.cond(jacobian[:, free]) ** 2)
 
@@ -78,7 +84,7 @@ def descend(
             break  # no model at the start, so no slope either
         jacobian = triangle[:, :-1] / problem.scales * units
         gradient = jacobian.T @ triangle[:, -1]
-        if not gradient.any():
+        if not (gradient.any() and np.isfinite(gradient).all()):
             break
         length, lower = 2 * (gradient @ gradient) / np.sum((jacobian @ gradient) ** 2), np.inf
         while lower > cost:  # at the latest a step too short to count ends this

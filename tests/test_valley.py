@@ -98,3 +98,16 @@ def test_descent_at_the_minimum_stays_there():
     fit = fitting.fit(TRACE, GUESS)
     way = valley.descend(fit.problem, np.array(fit.values), units=fit.problem.scales, steps=5)
     np.testing.assert_allclose(way[-1], fit.values, rtol=1e-3, atol=1e-6)
+
+
+def test_what_no_residual_feels_neither_moves_nor_stops_the_descent():
+    """An inverted signal: every rate ends at zero, where the curve is flat and feels none of them."""
+    fit = fitting.fit(Trace(T, -1 - TRACE.signal), GUESS)
+    units = 1 / valley.sensitivities(fit)
+    assert np.isfinite(units).all()
+    way = valley.descend(fit.problem, [0, 0.1, 0.1, 0.1, 0.1], units=units, steps=5)
+    assert np.isfinite(way).all()
+
+
+def test_no_free_parameter_no_condition_number():
+    assert np.isnan(valley.condition(fitting.fit(TRACE, GUESS, fixed=fitting.PARAMETERS)))
