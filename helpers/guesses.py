@@ -60,6 +60,8 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
             f"{label}: {len(trace)} points are too few to guess rates from; give at least 3, or a guess"
         )
     known = dict(fixed or {})
+    if unknown := set(known) - set(RATES):
+        raise ValueError(f"fixed = {sorted(unknown)}: the rates are {', '.join(RATES)}")
     # In units of the span and the largest signal no power of n can overflow or vanish.
     span, top = trace.elapsed[-1], trace.size
     scales = np.append(natural_rates(span, top), top)
@@ -155,6 +157,6 @@ def load(path: str | Path = FILE) -> list[Rates]:
 
 def save(guesses: Iterable[Rates], path: str | Path = FILE) -> Path:
     """Keep guesses in a JSON file, whole or not at all; what was there is replaced."""
-    kept = [dict(zip(RATES, Rates(*guess), strict=True)) for guess in guesses]
+    kept = [dict(zip(RATES, kinetics.four_rates(guess), strict=True)) for guess in guesses]
     lines = ",\n".join(f"    {json.dumps(guess)}" for guess in kept)
     return write_text(path, f'{{\n  "guesses": [\n{lines}\n  ]\n}}\n')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,22 @@ class Rates:
 
     def __repr__(self) -> str:
         return f"Rates(G={self.G:.6g}, k1={self.k1:.6g}, k2={self.k2:.6g}, k3={self.k3:.6g})"
+
+
+def four_rates(rates) -> Rates:
+    """Return rates, or the four numbers G, k1, k2, k3 in this order, as Rates.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if isinstance(rates, Rates):
+        return rates
+    values = tuple(rates) if isinstance(rates, Iterable) else ()
+    if len(values) != len(RATES):
+        raise ValueError(f"rates = {rates!r}: give the four numbers {', '.join(RATES)}")
+    return Rates(*values)
 
 
 def solve(t, n0: float, rates) -> np.ndarray:
@@ -112,7 +128,7 @@ def equilibrium(rates) -> float:
     >>> equilibrium(Rates(G=2.0, k1=1.0, k2=1.0))
     1.0
     """
-    G, k1, k2, k3 = Rates(*rates)
+    G, k1, k2, k3 = four_rates(rates)
     if G == 0:
         return 0.0
     bounds = [(G / k) ** (1 / power) for power, k in ((1, k1), (2, k2), (3, k3)) if k > 0]
@@ -140,7 +156,7 @@ def rate_terms(n, rates) -> np.ndarray:
     [1.0, 2.0, 4.0, 8.0]
     """
     n = np.asarray(n, float)
-    G, k1, k2, k3 = Rates(*rates)
+    G, k1, k2, k3 = four_rates(rates)
     return np.array([np.full_like(n, G), k1 * n, k2 * n**2, k3 * n**3])
 
 
@@ -165,7 +181,7 @@ def shares(t_end: float, n0: float, rates) -> np.ndarray:
 def _evaluate(t, n0, rates, *, with_jacobian):
     t = _checked_times(t)
     n0 = checked_density(n0)
-    rates = Rates(*rates)
+    rates = four_rates(rates)
     span = float(t.max(initial=0.0))
     if span == 0:
         unmoved = np.zeros((*t.shape, 5))

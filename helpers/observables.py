@@ -148,7 +148,8 @@ def clock(
     Raises
     ------
     ValueError
-        For a width or period that is not positive, or a response wider than the period allows.
+        For a width or period that is not positive, a response wider than the period allows, or a single
+        pulse that comes after the second last of the times.
 
     Notes
     -----
@@ -166,6 +167,11 @@ def clock(
     for name, value in (("response_fwhm", response_fwhm), ("repetition_period", period)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} = {value:g}: give a positive time, or None for none")
+    if period is None and (t >= 0).sum() < 2:
+        raise ValueError(
+            f"the times end at {t.max() + time_zero:g} and the pulse comes at time_zero = {time_zero:g}:"
+            " no decay is left; give time_zero on the trace's own axis"
+        )
     if response_fwhm is not None:
         return Clock(*_with_response(t, response_fwhm / FWHM_PER_SIGMA, period), **settings)
     if period is not None:

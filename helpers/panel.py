@@ -81,7 +81,7 @@ class GuessPanel(widgets.Box):
         super().__init__([self._left(), self._right()], layout=layout)
         self.add_class("guess-panel")
         self._start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
-        self._start = _first_guess(trace) if guess is None else Rates(*guess)
+        self._start = _first_guess(trace) if guess is None else kinetics.four_rates(guess)
         kinetics.solve(trace.elapsed, self._start_n0, self._start)  # refuses what has no curve
         self._connect()
         self._read_kept()
@@ -108,10 +108,10 @@ class GuessPanel(widgets.Box):
     @in_turn
     def set(self, rates: Rates | Sequence[float], n0: float | None = None) -> None:
         """Set all sliders with one redraw; switches on the terms that are not zero."""
-        values = dict(zip(PARAMETERS, Rates(*rates), strict=False)) | ({} if n0 is None else {"n0": n0})
         with self._one_redraw():
-            for name, value in values.items():
-                self.controls[name].take(value)
+            for name, value in zip(PARAMETERS, (*kinetics.four_rates(rates), n0), strict=True):
+                if value is not None:
+                    self.controls[name].take(value)
 
     @in_turn
     def still(self) -> bytes:
@@ -260,7 +260,7 @@ class GuessPanel(widgets.Box):
     def _read_kept(self) -> None:
         try:
             self._show_kept(guesses.load(self.path) if self.path.exists() else [])
-        except ValueError as failure:
+        except (OSError, ValueError) as failure:
             self._show_kept([])
             self.say(str(failure))
 

@@ -112,7 +112,7 @@ def plot_guesses(
         One for each guess; by default its number and coefficients.
     """
     ax = axes_for(ax)
-    guesses = [Rates(*guess) for guess in guesses]
+    guesses = [kinetics.four_rates(guess) for guess in guesses]
     labels = [f"{k}: {_in_words(guess)}" for k, guess in enumerate(guesses, 1)] if labels is None else labels
     start = trace.t[0] if scale == "loglog" else 0.0
     t = smooth_times(trace)
@@ -128,7 +128,7 @@ def plot_guesses(
 
 
 def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "linear", ax: Axes | None = None):
-    """Draw data, the fitted curve and, on axes below, the residuals data − model.
+    """Draw data, the fitted curve and, below, the residuals data − model (in σ, where that is known).
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def smooth_times(trace: Trace) -> np.ndarray:
 
 
 def _residuals(ax: Axes, trace: Trace, fit: Fit | Record, start: float, scale: str) -> None:
-    residuals = trace.signal - fit.curve(trace.t)
+    residuals = (trace.signal - fit.curve(trace.t)) / (1.0 if trace.sigma is None else trace.sigma)
     shown = trace.t > start if scale == "loglog" else slice(None)
     ax.plot(trace.t[shown] - start, residuals[shown], **DATA)
     ax.axhline(0, color=MODEL["color"], linewidth=1)
@@ -255,7 +255,8 @@ def _residuals(ax: Axes, trace: Trace, fit: Fit | Record, start: float, scale: s
     ax.set_ylim(-reach, reach)
     ax.set_xscale(SCALES[scale][0])
     ax.set_xlabel(_time_label(trace, scale))
-    ax.set_ylabel(axis_label("residual\n", trace.signal_unit).replace("\n ", "\n"))
+    unit = trace.signal_unit if trace.sigma is None else "in σ"
+    ax.set_ylabel(axis_label("residual\n", unit).replace("\n ", "\n"))
 
 
 def _points(trace: Trace, start: float, scale: str) -> tuple[np.ndarray, np.ndarray]:

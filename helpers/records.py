@@ -21,8 +21,10 @@ from helpers.traces import Trace
 FORMAT = "recombination-workbook fit, version 1"
 # Two searches for one minimum end within some 1e-7 standard errors of each other, and so do two processors.
 # Rounded far above that, the same fit is the same text everywhere.
-_DIGITS = 6
-_DIGITS_OF_ERROR = 4
+_DIGITS, _MOST_DIGITS = 6, 12
+# Of a value beyond its error, and beyond what its error would be if all others were known: parameters that
+# trade off need more digits than their errors tell, or the values together are no minimum any more.
+_DIGITS_OF_ERROR, _DIGITS_ALONE = 4, 2
 _ERROR_DIGITS = 3
 _DATA_DIGITS = 9
 _STATUS = ("free", "fixed", "bound")
@@ -158,7 +160,7 @@ def load(path: str | Path) -> Record:
 
 def _content(fit: Fit) -> dict:
     trace = fit.trace
-    columns = zip(PARAMETERS, fit.values, fit.stderr, fit.status, fit.units, strict=True)
+    columns = zip(PARAMETERS, fit.values, fit.stderr, _errors_alone(fit), fit.status, fit.units, strict=True)
     return {
         "format": FORMAT,
         "law": "dn/dt = G - k1*n - k2*n^2 - k3*n^3, n = n0 at the first time",
@@ -173,8 +175,13 @@ def _content(fit: Fit) -> dict:
         },
         "guess": {name: _rounded(value) for name, value in zip(RATES, fit.guess, strict=True)},
         "optimized": {
-            name: {"value": _value(value, error), "stderr": _error(error), "status": status, "unit": unit}
-            for name, value, error, status, unit in columns
+            name: {
+                "value": _value(value, error, alone),
+                "stderr": _error(error),
+                "status": status,
+                "unit": unit,
+            }
+            for name, value, error, alone, status, unit in columns
         },
         "cost": _rounded(fit.cost),
         "rmse": _rounded(fit.rmse),
@@ -193,11 +200,23 @@ def _rounded(value: float, digits: int = _DIGITS) -> float:
     return float(f"{value:.{digits - 1}e}") + 0.0
 
 
-def _value(value: float, error: float) -> float:
-    if value == 0 or not (math.isfinite(error) and error > 0):
+def _errors_alone(fit: Fit) -> np.ndarray:
+    """Return the error that each parameter would have if all others were known."""
+    if fit.minimum.triangle is None:
+        return np.full(len(PARAMETERS), np.nan)
+    with np.errstate(divide="ignore"):
+        return (
+            fit.problem.scales * np.sqrt(fit.variance) / np.linalg.norm(fit.minimum.triangle[:, :-1], axis=0)
+        )
+
+
+def _value(value: float, error: float, alone: float) -> float:
+    if value == 0 or not (0 < error < math.inf and 0 < alone < math.inf):
         return _rounded(value)
-    beyond_error = math.floor(math.log10(value)) - math.floor(math.log10(error))
-    return _rounded(value, min(_DIGITS, max(1, beyond_error + _DIGITS_OF_ERROR)))
+    size = math.floor(math.log10(value))
+    digits = size - math.floor(math.log10(error)) + _DIGITS_OF_ERROR
+    digits_alone = size - math.floor(math.log10(alone)) + _DIGITS_ALONE
+    return _rounded(value, min(_MOST_DIGITS, max(1, digits, digits_alone)))
 
 
 def _error(error: float) -> float | None:

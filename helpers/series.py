@@ -15,7 +15,7 @@ from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import nnls
 
 from helpers.guesses import slowed
-from helpers.kinetics import RATES, Rates
+from helpers.kinetics import RATES, Rates, four_rates
 from helpers.least_squares import Minimum, minimise
 from helpers.observables import Observable, clock
 from helpers.series_fit import SeriesFit
@@ -131,7 +131,7 @@ def fit_series(
         offset_mode=_mode("offset", offset),
     )
     model = replace(model, n0=_initial_densities(model) if n0 is None else _positive(per_trace(n0, "n0")))
-    guess = suggest(model, fixed) if guess is None else Rates(*guess)
+    guess = suggest(model, fixed) if guess is None else four_rates(guess)
     densities_move = [model.n0_mode != "fixed"] * (len(model.names) - len(RATES))
     free = np.array([name not in fixed for name in RATES] + densities_move)
     start = _resolved(model, model.start(guess), free)
@@ -161,7 +161,7 @@ def suggest(model: SeriesModel, fixed: Iterable[str] = ("G",)) -> Rates:
     columns = free + [True] * len(model.traces)
     blocks, targets = [], []
     for j, (t, n) in enumerate(_seen_densities(model)):
-        t, n, largest = t / span, n / top, n.max() / top
+        t, n, largest = t / span, n / top, n.max() / top or 1.0
         integrals = [-cumulative_trapezoid(n**power, t, initial=0.0) for power in (1, 2, 3)]
         starts = np.zeros((len(t), len(model.traces)))
         starts[:, j] = 1.0

@@ -104,7 +104,8 @@ class Trace:
     def from_peak(self) -> Trace:
         """Return the part from the first largest value on, where the decay begins; times are kept.
 
-        Warns where the largest value stands several times in a row, as from a saturated detector.
+        Warns where the largest value stands several times in a row, as from a saturated detector, and where
+        the signal goes further below zero than above.
 
         Raises
         ------
@@ -134,6 +135,12 @@ class Trace:
                 " a saturated detector hides the first part of a decay",
                 stacklevel=2,
             )
+        if -self.signal.min() > largest:
+            warnings.warn(
+                f"{self._label}: the signal goes further below zero ({self.signal.min():g}) than above"
+                f" ({largest:g}); turn the sign of an inverted signal, or subtract the baseline",
+                stacklevel=2,
+            )
         return self._take(slice(peak, None))
 
     def crop(self, t_min: float | None = None, t_max: float | None = None) -> Trace:
@@ -144,13 +151,7 @@ class Trace:
         ValueError
             If fewer than two points are left.
         """
-        inside = self._window(t_min, t_max)
-        if inside.sum() < 2:
-            raise ValueError(
-                f"{self._label}: {inside.sum()} points between {t_min} and {t_max}, two are needed;"
-                f" the times run from {self.t[0]:g} to {self.t[-1]:g} {self.t_unit}".rstrip()
-            )
-        return self._take(inside)
+        return self._take(self._window(t_min, t_max, fewest=2))
 
     def subtract_baseline(
         self, t_min: float | None = None, t_max: float | None = None, *, level: float | None = None
@@ -170,17 +171,11 @@ class Trace:
             raise ValueError("give a time window before the pulse, or level=..., and not both")
         if level is not None:
             return replace(self, signal=self.signal - float(level))
-        inside = self._window(t_min, t_max)
-        count = int(inside.sum())
-        if count == 0:
-            raise ValueError(
-                f"{self._label}: no point between {t_min} and {t_max} to take the baseline from;"
-                f" the times run from {self.t[0]:g} to {self.t[-1]:g} {self.t_unit}".rstrip()
-            )
+        inside = self._window(t_min, t_max, fewest=1)
         signal = self.signal - self.signal[inside].mean()
         if self.sigma is None:
             return replace(self, signal=signal)
-        error = np.sqrt(np.sum(self.sigma[inside] ** 2)) / count
+        error = np.sqrt(np.sum(self.sigma[inside] ** 2)) / inside.sum()
         return replace(self, signal=signal, sigma=np.hypot(self.sigma, error))
 
     def log_binned(self, points_per_decade: int = 20) -> Trace:
@@ -197,7 +192,7 @@ class Trace:
         ValueError
             If points_per_decade is not a whole number above 0.
         """
-        if points_per_decade != int(points_per_decade) or points_per_decade < 1:
+        if not points_per_decade >= 1 or points_per_decade % 1:
             raise ValueError(f"points_per_decade = {points_per_decade}: give a whole number above 0")
         elapsed = self.elapsed[1:]
         number = np.floor(points_per_decade * np.log10(elapsed / elapsed[0]) + 1e-9)
@@ -211,10 +206,16 @@ class Trace:
             sigma=None if self.sigma is None else self.sigma.min() / np.sqrt(total),
         )
 
-    def _window(self, t_min: float | None, t_max: float | None) -> np.ndarray:
+    def _window(self, t_min: float | None, t_max: float | None, fewest: int) -> np.ndarray:
         after = True if t_min is None else self.t >= t_min
         before = True if t_max is None else self.t <= t_max
-        return np.full(len(self), True) & after & before
+        inside = np.full(len(self), True) & after & before
+        if inside.sum() < fewest:
+            raise ValueError(
+                f"{self._label}: {inside.sum()} points between {t_min} and {t_max}, {fewest} are needed;"
+                f" the times run from {self.t[0]:g} to {self.t[-1]:g} {self.t_unit}".rstrip()
+            )
+        return inside
 
     def _take(self, chosen: slice | np.ndarray) -> Trace:
         sigma = None if self.sigma is None else self.sigma[chosen]

@@ -87,8 +87,8 @@ def rate_units(t_unit: str, signal_unit: str) -> tuple[str, str, str, str]:
     >>> rate_units("ns", "cm^-3")
     ('cm^-3/ns', '1/ns', '1/(ns cm^-3)', '1/(ns (cm^-3)^2)')
     """
-    density = signal_unit or "signal"
-    return f"{density}/{t_unit}", f"1/{t_unit}", f"1/({t_unit} {density})", f"1/({t_unit} ({density})^2)"
+    density, t = signal_unit or "signal", t_unit or "time"
+    return f"{density}/{t}", f"1/{t}", f"1/({t} {density})", f"1/({t} ({density})^2)"
 
 
 def rates_in_cgs(rates, t_unit: str, signal_unit: str) -> tuple[float, float, float, float]:

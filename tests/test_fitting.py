@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import odeint
 from scipy.optimize import least_squares
 
-from helpers import guesses
+from helpers import guesses, kinetics
 from helpers.fitting import PARAMETERS, fit, fit_from_guesses, fit_series, table
 from helpers.kinetics import Rates, solve
 from helpers.paths import DATA
@@ -144,6 +144,20 @@ def test_robust_loss_without_outliers_is_the_plain_fit_errors_and_all():
     plain, robust = fit(trace), fit(trace, loss="huber", f_scale=50.0)
     np.testing.assert_allclose(np.array(robust.values), np.array(plain.values), rtol=1e-9)
     np.testing.assert_allclose(robust.stderr, plain.stderr, rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy"])
+@pytest.mark.parametrize("share", [0.0, 0.05])
+def test_errors_of_robust_losses_are_the_scatter_of_repeated_fits(loss, share):
+    """Sigma unknown, with and without outliers of fifteen sigma."""
+    t, rng = np.linspace(0, 5, 100), np.random.default_rng(8)
+    clean = kinetics.solve(t, 1.0, (0, 0.5, 0.5, 0))
+    found = []
+    for _ in range(150):
+        signal = clean + 0.02 * rng.standard_normal(t.size) + 0.3 * (rng.random(t.size) < share)
+        found.append(fit(Trace(t, signal), (0, 0.5, 0.5, 0), fixed=["G", "k3"], loss=loss, f_scale=0.02))
+    scatter = np.std([each.rates.k1 for each in found], ddof=1)
+    assert np.mean([each.stderr.k1 for each in found]) == pytest.approx(scatter, rel=0.2)
 
 
 def test_noise_free_data_give_the_rates_back():
@@ -304,3 +318,18 @@ def test_a_guess_file_may_begin_with_the_mark_of_its_encoding(tmp_path):
     path = guesses.save(guesses.ORIGINAL, tmp_path / "guesses.json")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert guesses.load(path) == list(guesses.ORIGINAL)
+
+
+@pytest.mark.parametrize("guess", [(0, 1, 0), (0, 1, 0, 0, 0), 1.0, None])
+def test_a_guess_of_other_than_four_numbers_is_refused(guess):
+    trace = simulated()
+    with pytest.raises(ValueError, match="give the four numbers G, k1, k2, k3"):
+        kinetics.solve(trace.t, 1.0, guess)
+    if guess is not None:
+        with pytest.raises(ValueError, match="give the four numbers"):
+            fit(trace, guess)
+
+
+def test_what_is_known_in_a_guess_must_be_a_rate():
+    with pytest.raises(ValueError, match="K1"):
+        guesses.suggest(simulated(), fixed={"K1": 3})

@@ -384,3 +384,8 @@ class TestPicture:
         note = DecayView(trace, scale="semi-log")._not_drawn()
         assert int(note.split()[0]) >= (trace.signal <= 0).sum()
         assert "below the axis" in note
+
+
+def test_a_guess_file_that_cannot_be_read_is_told_in_the_panel(tmp_path):
+    panel = GuessPanel(Trace([0, 1, 2], [4, 2, 1]), path=tmp_path)
+    assert panel.message.value

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import fitting, guesses, paths, records
+from helpers import fitting, guesses, kinetics, paths, records
 from helpers.kinetics import Rates
 from helpers.paths import DATA, ROOT
 from helpers.traces import Trace, load_trace
@@ -51,6 +51,16 @@ class TestRoundTrip:
     def test_rounding_moves_a_value_by_less_than_a_thousandth_of_its_error(self, fits, saved):
         away = np.subtract(records.load(saved).values, fits[0].values) / fits[0].stderr
         assert np.abs(away).max() < 1e-3
+
+    def test_values_that_trade_off_stay_a_minimum_together(self, tmp_path):
+        t = np.linspace(0, 5, 30)
+        for seed in range(20):
+            noise = 1e-5 * np.random.default_rng(seed).standard_normal(t.size)
+            trace = Trace(t, kinetics.solve(t, 1.0, (0.05, 0.4, 0.5, 0.3)) + noise)
+            fit = fitting.fit(trace)
+            record = records.load(records.save(fit, tmp_path / "a_1.par"))
+            residuals = trace.signal - record.curve(trace.t)
+            assert residuals @ residuals / 2 == pytest.approx(fit.cost, rel=1e-3)
 
     def test_no_digit_is_kept_that_the_error_drowns(self, fits, saved):
         record = records.load(saved)

@@ -1,6 +1,7 @@
 """Global fits: recovery from any start, exact gradients, honest errors, and the same answer in any unit."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import nbformat
@@ -554,3 +555,25 @@ def test_the_notebook_takes_measured_files(tmp_path, monkeypatch):
     saved = pd.read_csv(tmp_path / "measured.csv", index_col="parameter")
     assert saved.loc["k1", "in cgs"] == pytest.approx(8e8, rel=0.5)
     assert (saved.loc[saved["status"] == "free", "in cgs"] > 0).all()
+
+
+def test_a_pulse_after_the_data_is_refused():
+    t = np.linspace(0, 5, 100)
+    trace = Trace(t, np.exp(-t), name="a")
+    for options in ({}, {"response_fwhm": 0.1}, {"observable": "photoluminescence", "n0": [1.0]}):
+        with pytest.raises(ValueError, match="no decay is left; give time_zero"):
+            fit_series([trace], time_zero=9.0, **options)
+
+
+def test_a_limit_is_told_in_cgs_too():
+    """The number in cgs is that of the limit, not of the best value below it."""
+    t = np.linspace(0, 100, 200)
+    traces = series((0, 1e-2, 0, 0), (1e15, 3e15), t, noise=0.01, t_unit="ns")
+    found = fit_series(traces, density_unit="cm^-3")
+    for sentence in advise_series(found):
+        if limit := re.search(r"(k\d) is at most ([0-9.e+-]+) .*In cgs: ([0-9.e+-]+) ", sentence):
+            factor = {"k2": 1e9, "k3": 1e9}[limit[1]]
+            assert float(limit[3]) == pytest.approx(float(limit[2]) * factor, rel=0.01)
+            break
+    else:
+        pytest.fail("no limit was told")

@@ -154,7 +154,7 @@ def test_a_given_level_is_exact():
 
 @pytest.mark.parametrize("options", [{}, {"t_min": 0, "level": 1.0}, {"t_min": 8}])
 def test_a_baseline_needs_one_source(options):
-    with pytest.raises(ValueError, match=r"window|no point between"):
+    with pytest.raises(ValueError, match=r"window|0 points between"):
         Trace([0, 1], [5, 4]).subtract_baseline(**options)
 
 
@@ -729,3 +729,8 @@ def test_rows_of_one_time_become_their_mean_on_request(tmp_path):
 def test_mean_does_not_hide_times_that_go_back(tmp_path):
     with pytest.raises(ValueError, match=r"row 4: the time 1\.0 follows 2\.0"):
         load_trace(write(tmp_path, "0,8\n0,8\n2,5\n1,3\n3,1\n"), repeated="mean")
+
+
+def test_a_signal_that_points_down_is_told():
+    with pytest.warns(UserWarning, match="turn the sign of an inverted signal"):
+        Trace([0, 1, 2, 3], [0.5, -8, -4, -2]).from_peak()
