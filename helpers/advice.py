@@ -14,7 +14,7 @@ from helpers.kinetics import Rates
 from helpers.least_squares import covariance
 from helpers.profile_path import fewest_spare_points, spare_points
 from helpers.profiles import Curve, Profile, profile
-from helpers.units import rate_units
+from helpers.units import density_in_cm3
 
 _DOUBT = 0.01  # p value below which residuals are called structured, or sigma wrong
 _FEWEST_BLOCKS = 12
@@ -123,7 +123,8 @@ def advise(fit: Fit, curves: Profile | None = None) -> list[str]:
     words += _about_residuals(fit)
     words += [about_parameter(curves[name], _unit(fit, name)) for name in curves if name != "n0"]
     words += [_about_excitation(fit, curves, name) for name in curves if _is_open(curves, name)]
-    return words + about_trade_offs(PARAMETERS, fit.correlation) + _about_crossovers(fit) + _about_shares(fit)
+    words += about_trade_offs(PARAMETERS, fit.correlation)
+    return words + _about_crossovers(fit) + _about_shares(fit) + _about_signal(fit)
 
 
 def _is_open(curves, name) -> bool:
@@ -264,8 +265,18 @@ def _about_shares(fit: Fit) -> list[str]:
     ]
 
 
+def _about_signal(fit: Fit) -> list[str]:
+    """Say what a signal that is no density is taken for."""
+    if density_in_cm3(fit.trace.signal_unit) is not None:
+        return []
+    return [
+        f"The signal ({fit.trace.signal_unit or 'no unit'}) is taken to be proportional to the density n. For"
+        ' luminescence, which goes with n², use fit_series(observable="photoluminescence").'
+    ]
+
+
 def _unit(fit: Fit, name: str) -> str:
-    return dict(zip(PARAMETERS, rate_units(fit.trace.t_unit, fit.trace.signal_unit), strict=False))[name]
+    return getattr(fit.units, name)
 
 
 def _percent(share: float) -> str:

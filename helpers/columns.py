@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .reading import Table
-from .texts import shown
-from .units import is_time, seconds
+from helpers.reading import Table
+from helpers.texts import shown
+from helpers.units import density_in_cm3, is_time, seconds
 
 _TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
 _NO_TIME = re.compile(r"channel|pixel|index|sequence|sample|point|number", re.IGNORECASE)
@@ -211,6 +211,32 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
     if not found:
         _warn_of_another_unit(table)
     return found or "ns"
+
+
+def unit_of_signal(table: Table, column: int, wish: str | None) -> str:
+    """Return the signal's unit: the wished one, else the header's, else none.
+
+    Warns where a density is wished and the header names a unit that is none.
+
+    Raises
+    ------
+    ValueError
+        If the header names another unit of density than the wished one.
+    """
+    found = unit(table, column)
+    if wish is None or not found or density_in_cm3(wish) is None:
+        return found if wish is None else wish
+    if density_in_cm3(found) is None:
+        warnings.warn(
+            f"{table.file}: its header gives the signal in {found}, which is no density such as {wish}; if it"
+            f" is not, say signal_unit={found!r}, or no rate will be in the units that it seems to have",
+            stacklevel=3,
+        )
+    elif density_in_cm3(found) != density_in_cm3(wish):
+        raise ValueError(
+            f"{table.file}: its header gives the signal in {found}, not in {wish}; change signal_unit"
+        )
+    return wish
 
 
 def _warn_of_another_unit(table: Table) -> None:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from .texts import shown
+from helpers.texts import shown
 
 _SAMPLED = 200  # lines from each end that decide on the dialect
 _MARKS = ("#", "%", "!", "//", ";")  # of comments

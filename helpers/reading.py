@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .dialects import BLANKS, CELL_ERROR, Dialect, recognise
-from .texts import read_lines, shown
-from .units import is_time
+from helpers.dialects import BLANKS, CELL_ERROR, Dialect, recognise
+from helpers.texts import read_lines, shown
+from helpers.units import is_time
 
 _LONGEST_LINE = 20_000  # characters
 _LARGEST_VALUE = 1e100  # its cube is still a number

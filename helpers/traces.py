@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .columns import choose, merge_repeated, refuse_bad_numbers, time_unit, unit
-from .reading import read_table
+from helpers.columns import choose, merge_repeated, refuse_bad_numbers, time_unit, unit_of_signal
+from helpers.reading import read_table
 
 _SMALLEST_SIGNAL, _LARGEST_SIGNAL = 1e-100, 1e100
 _SATURATED = 3  # so many equal largest values in a row are no chance
@@ -296,5 +296,5 @@ def load_trace(
         *table.values[:, chosen].T,
         name=name,
         t_unit=time_unit(table, chosen[0], t_unit),
-        signal_unit=unit(table, chosen[1]) if signal_unit is None else signal_unit,
+        signal_unit=unit_of_signal(table, chosen[1], signal_unit),
     )

@@ -734,3 +734,20 @@ def test_mean_does_not_hide_times_that_go_back(tmp_path):
 def test_a_signal_that_points_down_is_told():
     with pytest.warns(UserWarning, match="turn the sign of an inverted signal"):
         Trace([0, 1, 2, 3], [0.5, -8, -4, -2]).from_peak()
+
+
+def test_a_header_that_speaks_against_the_wished_density_is_heard(tmp_path):
+    def file(header):
+        path = tmp_path / "a.csv"
+        path.write_text(f"{header}\n0,8\n1,4\n2,2\n", encoding="utf-8")
+        return path
+
+    with pytest.raises(ValueError, match=r"signal in cm\^-3, not in 10\^16 cm\^-3; change signal_unit"):
+        load_trace(file("time (ns),n (cm^-3)"), signal_unit="10^16 cm^-3")
+    with pytest.warns(UserWarning, match="signal in counts, which is no density"):
+        load_trace(file("time (ns),PL [counts]"), signal_unit="10^16 cm^-3")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_trace(file("time (ns),n (cm-3)"), signal_unit="cm^-3").signal_unit == "cm^-3"
+        assert load_trace(file("time (ns),PL [counts]"), signal_unit="a.u.").signal_unit == "a.u."
+        assert load_trace(file("time (ns),PL [counts]")).signal_unit == "counts"
