@@ -12,7 +12,7 @@ from helpers import kinetics
 from helpers.fitting import PARAMETERS, Fit, single_problem
 from helpers.kinetics import Rates
 from helpers.least_squares import covariance
-from helpers.profile_path import fewest_spare_points, spare_points
+from helpers.profile_path import fewest_spare_points, spare_points, variance
 from helpers.profiles import Curve, Profile, profile
 from helpers.units import density_in_cm3
 
@@ -214,9 +214,11 @@ def _expected_error(fit: Fit, index: int, value: float, factor: float) -> float:
     values[index] = value
     values[4] *= factor
     clean = kinetics.solve(fit.trace.elapsed, values[4], Rates(*values[:4]))
-    sigma = fit.trace.sigma if fit.trace.sigma is not None else np.full(len(clean), np.sqrt(fit.variance))
+    sigma = fit.trace.sigma if fit.trace.sigma is not None else np.full(len(clean), np.sqrt(variance(fit)))
     problem = single_problem(replace(fit.trace, signal=clean, sigma=factor * sigma))
     _, triangle = problem.evaluate(values / problem.scales)
+    if triangle is None:
+        return np.inf
     active = fit.free & (values > 0)
     return float(np.sqrt(covariance(triangle, active)[index, index]) * problem.scales[index])
 

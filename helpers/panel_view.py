@@ -60,6 +60,7 @@ class DecayView:
             self.decay, self.below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
             figure.subplots_adjust(left=0.125, right=0.97, top=0.95, bottom=0.115, hspace=0.08)
         self._base: Backdrop | None = None  # without the residuals' axis
+        self._limit = 0.0  # of that axis
         self._backdrops: dict[float, Backdrop] = {}  # by the limit of that axis
         self.scale = scale
 
@@ -133,7 +134,10 @@ class DecayView:
     def _backdrop(self, limit: float) -> Backdrop:
         if self._base is None:
             self._arrange()
-        self.below.set_ylim(-limit, limit)
+        if limit != self._limit:
+            self._limit = limit
+            self.below.set_ylim(-limit, limit)
+            self._show_power(limit)
         if limit not in self._backdrops:
             if len(self._backdrops) == _BACKDROPS:
                 del self._backdrops[next(iter(self._backdrops))]  # the oldest
@@ -142,6 +146,13 @@ class DecayView:
                 self.below.draw(self.canvas.get_renderer())
             self._backdrops[limit] = Backdrop.of(self._image())
         return self._backdrops[limit]
+
+    def _show_power(self, limit: float) -> None:
+        """Take a power of ten out of the residuals' tick labels; above them it would stand in the decay."""
+        power = int(np.floor(np.log10(limit)))
+        power = 0 if _PLAIN_POWERS[0] <= power < _PLAIN_POWERS[1] else power
+        self.below.yaxis.set_major_formatter(lambda value, _: f"{value / 10.0**power:g}".replace("-", "−"))
+        self._power.set_text(f"×10$^{{{power}}}$" if power else "")
 
     def _arrange(self) -> None:
         """Lay both axes out anew and draw all but the residuals' axis."""
@@ -155,6 +166,7 @@ class DecayView:
             self.below.set_visible(True)
         self._base = Backdrop.of(self._image())
         self._backdrops.clear()
+        self._limit = 0.0  # not set yet
 
     def _draw_decay(self) -> None:
         axes, trace, drawn = self.decay, self.trace, self._drawn
@@ -183,7 +195,8 @@ class DecayView:
         axes.axhline(0, color="0.5", linewidth=0.8)
         t = trace.elapsed[drawn]
         (self._residuals,) = axes.plot(t, np.zeros_like(t), **DATA, animated=True)
-        axes.ticklabel_format(axis="y", scilimits=_PLAIN_POWERS)
+        place = {"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 8}
+        self._power = axes.text(0.995, 0.97, "", **place)
         axes.set_ylabel("data − model")
         axes.yaxis.set_label_coords(*_LABEL_PLACE)
         start = f" − {trace.t[0]:g}" if trace.t[0] else ""

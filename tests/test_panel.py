@@ -389,3 +389,16 @@ class TestPicture:
 def test_a_guess_file_that_cannot_be_read_is_told_in_the_panel(tmp_path):
     panel = GuessPanel(Trace([0, 1, 2], [4, 2, 1]), path=tmp_path)
     assert panel.message.value
+
+
+def test_a_power_of_ten_leaves_the_tick_labels_of_the_residuals():
+    """matplotlib would write it above the axis, into the decay."""
+    view = DecayView(Trace([0, 1, 2], [4e4, 2e4, 1e4]))
+    labels = {}
+    for size in (5.0, 4e4):
+        view.draw(np.full_like(view.t_curve, 1e4), np.array([size, 0.0, -size]))
+        ticks = [label.get_text() for label in view.below.get_yticklabels()]
+        labels[size] = ticks, view._power.get_text(), view.below.yaxis.get_offset_text().get_text()
+    assert labels[4e4][1:] == ("×10$^{4}$", "")
+    assert labels[5.0][1:] == ("", "")
+    assert all(len(tick) <= 5 for ticks, *_ in labels.values() for tick in ticks)

@@ -341,6 +341,9 @@ class TestAdvise:
             assert "does not describe" not in words
             assert "better minimum" not in words
 
+    def test_a_trace_of_zeros_is_advised_on_without_an_error(self):
+        assert advise(fit(Trace(T, np.zeros(len(T))), (0, 1e-2, 0, 0)))
+
     def test_numbers_in_the_sentences_are_the_fits(self):
         clean = gaussian(np.random.default_rng(20), Rates(k1=1e-2, k2=1e-4))
         trace = Trace(clean.t, clean.signal, clean.sigma, "x", "ns", "10^16 cm^-3")
