@@ -11,6 +11,9 @@ drag      pictures a second while the mouse sweeps the slider for 2 s
 settled   last mouse move to the last new picture, ms
 callback  one move in the kernel, without a browser, median ms
 memory    growth of the kernel over 1,000 moves, MB
+
+A machine's speed drifts by more than the panel and the label differ. So both are also put on one page and
+pressed in turn; the last line gives their medians and the ratio.
 """
 
 from __future__ import annotations
@@ -72,23 +75,27 @@ VIEWS = {
     "    residuals.set_ydata(trace.signal - n)\n    figure.canvas.draw_idle()\n"
     "slider.observe(move, 'value')\nwidgets.VBox([slider, figure.canvas])",
 }
-# Every new picture (or text) is noted with the time of the frame in which it is shown.
+TOGETHER = ("panel", "label")
+# Of each slider's view every new picture (or text) is noted with the time of the frame in which it is shown.
 WATCH = """() => {
-    const root = document.querySelector('.rate-k2').closest('.jp-OutputArea-output');
     window.shown = [];
     window.pressed = 0;
-    const note = () => requestAnimationFrame(() => window.shown.push(performance.now()));
     document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
     document.addEventListener('mousemove', () => { window.moved = performance.now(); }, true);
-    root.addEventListener('load', event => { if (event.target.tagName === 'IMG') note(); }, true);
-    const label = root.querySelector('.answer');
-    const texts = {childList: true, characterData: true, subtree: true};
-    if (label) new MutationObserver(note).observe(label, texts);
-    const draw = CanvasRenderingContext2D.prototype.drawImage;
-    CanvasRenderingContext2D.prototype.drawImage = function (...given) {
-        draw.apply(this, given);
-        if (root.contains(this.canvas)) note();
-    };
+    document.querySelectorAll('.rate-k2').forEach((slider, index) => {
+        const root = slider.closest('.jp-OutputArea-output');
+        window.shown[index] = [];
+        const note = () => requestAnimationFrame(() => window.shown[index].push(performance.now()));
+        root.addEventListener('load', event => { if (event.target.tagName === 'IMG') note(); }, true);
+        const label = root.querySelector('.answer');
+        const texts = {childList: true, characterData: true, subtree: true};
+        if (label) new MutationObserver(note).observe(label, texts);
+        const draw = CanvasRenderingContext2D.prototype.drawImage;
+        CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+            draw.apply(this, given);
+            if (root.contains(this.canvas)) note();
+        };
+    });
 }"""
 RESIDENT = "import psutil; print(psutil.Process().memory_info().rss)"
 MOVES = "for index in range({count}):\n    slider.value = 150 + (slider.value - 150 + 1) % 120"
@@ -106,33 +113,36 @@ print(1e3 * sorted(spans)[50])
 def write_notebooks(folder):
     """Write one notebook for each view that can be built here; return their names."""
     names = [name for name in VIEWS if name != "ipympl" or importlib.util.find_spec("ipympl")]
-    for name in names:
-        cells = [nbformat.v4.new_code_cell(source.strip()) for source in (DATA, VIEWS[name])]
+    for views in (*((name,) for name in names), TOGETHER):
+        sources = (DATA, *(VIEWS[name] for name in views))
+        cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)  # or Lab asks which kernel
-        nbformat.write(notebook, folder / f"{name}.ipynb")
+        nbformat.write(notebook, folder / f"{'_and_'.join(views)}.ipynb")
     if "ipympl" not in names:
         print("ipympl is not installed; its column is left out (pip install ipympl).")
     return names
 
 
-def key_presses(page, moves):
-    """Press the arrow key, one press after the other's picture; return the milliseconds to each picture."""
-    page.locator(".rate-k2 .noUi-handle").focus()
-    spans = []
-    for index in range(moves + 5):
-        page.evaluate("() => { window.shown = []; }")
-        page.keyboard.press("ArrowRight" if index % 40 < 20 else "ArrowLeft")
-        page.wait_for_function("() => window.shown.length > 0")
-        until_quiet(page, 100)
-        spans.append(page.evaluate("() => window.shown[window.shown.length - 1] - window.pressed"))
-    return spans[5:]
+def key_presses(page, moves, views=1):
+    """Press the arrow key of each view in turn; return the milliseconds to each picture, a list a view."""
+    handles = page.locator(".rate-k2 .noUi-handle")
+    spans = [[] for _ in range(views)]
+    for move, view in ((move, view) for move in range(moves + 5) for view in range(views)):
+        handles.nth(view).focus()
+        page.evaluate("view => { window.shown[view] = []; }", view)
+        page.keyboard.press("ArrowRight" if move % 40 < 20 else "ArrowLeft")
+        page.wait_for_function("view => window.shown[view].length > 0", arg=view)
+        until_quiet(page, 100, view)
+        spans[view].append(page.evaluate("view => window.shown[view].at(-1) - window.pressed", view))
+    return [each[5:] for each in spans]
 
 
-def until_quiet(page, milliseconds):
+def until_quiet(page, milliseconds, view=0):
     """Wait until no new picture has come for a while."""
     page.wait_for_function(
-        "span => performance.now() - Math.max(window.shown.at(-1) ?? 0, window.moved ?? 0) > span",
-        arg=milliseconds,
+        "([span, view]) => "
+        "performance.now() - Math.max(window.shown[view].at(-1) ?? 0, window.moved ?? 0) > span",
+        arg=[milliseconds, view],
         polling=20,
     )
 
@@ -144,14 +154,14 @@ def drag(page, seconds=2.0):
     handle = page.locator(".rate-k2 .noUi-handle").bounding_box()
     page.mouse.move(handle["x"] + handle["width"] / 2, y)
     page.mouse.down()
-    page.evaluate("() => { window.shown = []; }")
+    page.evaluate("() => { window.shown[0] = []; }")
     start = time.monotonic()
     while (passed := time.monotonic() - start) < seconds:
         page.mouse.move(x + width * (0.55 + 0.15 * np.sin(3 * passed)), y)
-    pictures = page.evaluate("() => window.shown.length")
+    pictures = page.evaluate("() => window.shown[0].length")
     until_quiet(page, 800)
     page.mouse.up()
-    settled = page.evaluate("() => window.shown.at(-1) - window.moved")
+    settled = page.evaluate("() => window.shown[0].at(-1) - window.moved")
     return pictures / seconds, max(settled, 0.0)
 
 
@@ -166,13 +176,24 @@ def callback(name):
     return float("".join(each["content"].get("text", "") for each in printed))
 
 
-def measure(page, address, name, moves):
-    """Open one view and return its row of figures."""
+def open_and_watch(page, address, name):
+    """Open a notebook of write_notebooks and begin to note what its views show."""
     open_and_run(page, address.format(f"{name}.ipynb"))
     page.wait_for_selector(".rate-k2 .noUi-handle")
     page.locator(".rate-k2").first.scroll_into_view_if_needed()
     page.evaluate(WATCH)
-    spans = key_presses(page, moves)
+
+
+def ratio_in_turn(page, address, moves):
+    """Press the panel and the label in turn on one page; return their medians, ms."""
+    open_and_watch(page, address, "_and_".join(TOGETHER))
+    return [statistics.median(spans) for spans in key_presses(page, moves, views=len(TOGETHER))]
+
+
+def measure(page, address, name, moves):
+    """Open one view and return its row of figures."""
+    open_and_watch(page, address, name)
+    (spans,) = key_presses(page, moves)
     pictures, settled = drag(page)
     row = [statistics.median(spans), float(np.percentile(spans, 95)), pictures, settled]
     if name == "interactive":  # its callback draws into an output area, which code cannot wait for
@@ -208,6 +229,9 @@ def main():
                     print(
                         f"{name:12}" + "".join(f"{value:{width}.1f}" for value, width in places), flush=True
                     )
+                with browser_page(browser, height=1600) as (page, _):
+                    panel, label = ratio_in_turn(page, address, options.moves)
+                print(f"in turn on one page: panel {panel:.1f}, label {label:.1f}, ratio {panel / label:.2f}")
 
 
 if __name__ == "__main__":
