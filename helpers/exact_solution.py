@@ -13,8 +13,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.polynomial import legendre
-from numpy.polynomial.polynomial import polydiv, polyval
+from numpy.polynomial import legendre, polynomial
 from scipy.signal import lfilter
 
 _NODES = 8
@@ -88,7 +87,7 @@ class Cells:
         u = np.minimum(wanted / means.sum(axis=0), 1.0)
         w_start = self.w_start[cell]
         for _ in range(3):  # cells are short: an error of 2 % falls to 1e-16 in three steps
-            excess = u * polyval(2 * u - 1, means, tensor=False) - wanted
+            excess = u * _horner(means, 2 * u - 1) - wanted
             u = np.clip(u - excess * self._q(self._density(w_start + self.width * u)), 0.0, 1.0)
         return u, beyond
 
@@ -102,13 +101,20 @@ class Cells:
         decay = math.exp(-self.width)
         edges = lfilter([decay], [1.0, -decay], self.width * means.sum(axis=1), axis=-1)
         edges = np.concatenate([np.zeros((4, 1)), edges[:, :-1]], axis=1)
-        coefficients = means.transpose(1, 0, 2)[:, :, cell]
-        running = edges[:, cell] + self.width * u * polyval(2 * u - 1, coefficients, tensor=False)
+        running = edges[:, cell] + self.width * u * _horner(means.transpose(1, 0, 2)[:, :, cell], 2 * u - 1)
         q = self._q(n)
         jacobian = np.empty((len(u), 5))
         jacobian[:, :4] = (_SIGNS * running * (q * np.exp(-self.width * u))).T
         jacobian[:, 4] = np.exp(-w) * q / self._q(self.n0)
         return jacobian
+
+
+def _horner(coefficients, s):
+    value = coefficients[-1].copy()
+    for coefficient in coefficients[-2::-1]:
+        value *= s
+        value += coefficient
+    return value
 
 
 def _running_mean_matrix() -> np.ndarray:
@@ -122,7 +128,7 @@ def _running_mean_matrix() -> np.ndarray:
     for k in range(_NODES):
         projection = (2 * k + 1) / 2 * weights * legendre.legval(nodes, np.eye(_NODES)[k])
         integral = legendre.leg2poly(legendre.legint(np.eye(_NODES)[k], lbnd=-1))
-        mean = polydiv(integral, [1.0, 1.0])[0]
+        mean = polynomial.polydiv(integral, [1.0, 1.0])[0]
         matrix[: len(mean)] += np.outer(mean, projection)
     return matrix
 
