@@ -174,7 +174,7 @@ def minimise(
     """
     x = np.array(start, float)
     free = np.ones(len(x), bool) if free is None else np.asarray(free, bool)
-    signed = np.isin(problem.names, problem.signed)
+    signed = np.array([name in problem.signed for name in problem.names])
     cost, triangle = problem.evaluate(x)
     path = [x.copy()] if record else []
     if triangle is None:
