@@ -60,9 +60,17 @@ def misfit(fit: Fit) -> Misfit:
     >>> misfit(fit(Trace(t, np.exp(-t) + 0.1 * np.sin(3 * t)))).found
     True
     """
-    residuals = fit.residuals / (1.0 if fit.trace.sigma is None else fit.trace.sigma)
     freedom = None if fit.trace.sigma is None else fit.problem.size - fit.status.count("free")
-    return structure(residuals, freedom, 10 * fit.problem.floor)
+    return structure(_weighted_residuals(fit), freedom, _rounding(fit))
+
+
+def _weighted_residuals(fit: Fit) -> np.ndarray:
+    return fit.residuals / (1.0 if fit.trace.sigma is None else fit.trace.sigma)
+
+
+def _rounding(fit: Fit) -> float:
+    """Length up to which weighted residuals are nothing but rounding."""
+    return 10 * fit.problem.floor
 
 
 def structure(residuals: np.ndarray, freedom: float | None = None, floor: float = 0.0) -> Misfit:
@@ -141,7 +149,7 @@ def _about_residuals(fit: Fit) -> list[str]:
         )
         return [words]
     words = [f"The residuals look like noise ({_p(test.p)} for their order)."]
-    if fit.rmse <= 10 * fit.problem.floor * np.max(1.0 if fit.trace.sigma is None else fit.trace.sigma):
+    if np.linalg.norm(_weighted_residuals(fit)) <= _rounding(fit):
         words = ["The residuals are nothing but rounding: these data hold no noise to judge errors by."]
     if test.p_size < _DOUBT:
         factor = np.sqrt(fit.reduced_chi2)
@@ -158,7 +166,7 @@ def _about_scatter(fit: Fit) -> list[str]:
     curve, scatter = fit.curve(), np.abs(fit.residuals)
     if (
         fit.trace.sigma is not None
-        or scatter.max() <= 10 * fit.problem.floor
+        or np.linalg.norm(scatter) <= _rounding(fit)
         or np.ptp(curve) == 0
         or np.ptp(scatter) == 0
     ):
