@@ -11,7 +11,7 @@ fitting       `fit`, `fit_from_guesses` on least_squares; `fit_series` from seri
               series_fit, observables, pulses, separable
 uncertainty   `profile`, `bootstrap`, `compare_terms`, `advise`; in profiles, profile_path,
               likelihood_ratio, model_choice, advice, series_advice
-records       `save`, `load` of .par files; the origin's pickles are read in old_records
+records       `save`, `load` of .par files
 excitation    from a laser pulse to a density; units: from the data's units to cm and s
 plots         figures of one trace; plots_errors and plots_physics the others; slopes, valley
 panel         `GuessPanel`; its widgets are in sliders, its picture in panel_view, pixels

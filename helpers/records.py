@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import math
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers import entries, kinetics, old_records
+from helpers import entries, kinetics
 from helpers.fitting import PARAMETERS, Fit, Parameters
 from helpers.kinetics import RATES, Rates
 from helpers.paths import write_text
@@ -51,40 +50,38 @@ class Record:
     ----------
     guess, rates : Rates
         Where the search began and where it ended, in the data's units.
-    n0, cost, rmse : float or None
-        Density at the first time, ½·Σr² and root mean square residual; None where an old file has none.
+    n0, cost, rmse : float
+        Density at the first time, ½·Σr² (a robust loss's own cost) and root mean square residual.
     stderr : Parameters
         Standard errors of G, k1, k2, k3, n0: NaN where there is none, inf where the data leave it open.
     status, units : Parameters
-        "free", "fixed" or "bound" ("" in an old file), and the unit, of each.
-    data : DataStamp or None
-        Which data were fitted; None in an old file.
+        "free", "fixed" or "bound", and the unit, of each.
+    data : DataStamp
+        Which data were fitted.
     loss, message : str
         The loss that was minimised, and how the search ended.
-    converged : bool or None
-        Whether it ended in a minimum; an old file does not say.
+    converged : bool
+        Whether it ended in a minimum.
     versions : dict
         What wrote the file.
     """
 
     guess: Rates
     rates: Rates
-    n0: float | None
-    cost: float | None
-    rmse: float | None
+    n0: float
+    cost: float
+    rmse: float
     stderr: Parameters
     status: Parameters
     units: Parameters
-    data: DataStamp | None
+    data: DataStamp
     loss: str
-    converged: bool | None
+    converged: bool
     message: str
     versions: dict[str, str]
 
     def __repr__(self) -> str:
-        name = self.data.name if self.data else "an old file"
-        cost = "unknown" if self.cost is None else f"{self.cost:.6g}"
-        return f"Record({name!r}: {self.rates!r}, cost={cost})"
+        return f"Record({self.data.name!r}: {self.rates!r}, cost={self.cost:.6g})"
 
     @property
     def values(self) -> Parameters:
@@ -93,21 +90,11 @@ class Record:
 
     def belongs_to(self, trace: Trace) -> bool:
         """Whether these are the very points that were fitted (the same file, cut in the same way)."""
-        return self.data is not None and self.data.sha256 == fingerprint(trace)
+        return self.data.sha256 == fingerprint(trace)
 
-    def curve(self, t, *, n0: float | None = None, first_time: float | None = None) -> np.ndarray:
-        """Fitted density at the times t of the data's own axis.
-
-        An old file holds neither n0 nor the first time; the fit that wrote it began at the largest value
-        of the data: give n0=trace.signal[0], first_time=trace.t[0] of `trace.from_peak()`.
-        """
-        n0 = self.n0 if n0 is None else n0
-        first_time = self.data.first_time if first_time is None and self.data else first_time
-        if n0 is None or first_time is None:
-            raise ValueError(
-                "an old record holds no n0 and no first time; give n0=trace.signal[0], first_time=trace.t[0]"
-            )
-        return kinetics.solve(np.asarray(t, float) - first_time, n0, self.rates)
+    def curve(self, t) -> np.ndarray:
+        """Fitted density at the times t of the data's own axis."""
+        return kinetics.solve(np.asarray(t, float) - self.data.first_time, self.n0, self.rates)
 
 
 def fingerprint(trace: Trace) -> str:
@@ -136,7 +123,7 @@ def save(fit: Fit, path: str | Path) -> Path:
 
 
 def load(path: str | Path) -> Record:
-    """Read a fit that `save` kept, or a pickled `.par` file of the workbook's origin (nothing in it is run).
+    """Read a fit that `save` kept.
 
     Raises
     ------
@@ -148,8 +135,6 @@ def load(path: str | Path) -> Record:
         content = path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; run 03_optimize, which writes the .par files") from None
-    if not content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
-        return _old(path.name, content)
     try:
         return _record(entries.parse(content))
     except ValueError as error:
@@ -265,27 +250,3 @@ def _stderr(content: dict, *way: str) -> float:
     if entries.take(content, *way) is not None:
         return entries.not_negative(content, *way)
     return math.inf if entries.take(content, *way[:-1], "status") == "free" else math.nan
-
-
-def _old(name: str, content: bytes) -> Record:
-    guess, rates, cost = old_records.read(name, content)
-    try:
-        guess, rates = Rates(*guess), Rates(*rates)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}; fit these data again with 03_optimize") from None
-    nothing = Parameters(*[""] * 5)
-    return Record(
-        guess=guess,
-        rates=rates,
-        n0=None,
-        cost=cost,
-        rmse=None,
-        stderr=Parameters(*[math.nan] * 5),
-        status=nothing,
-        units=nothing,
-        data=None,
-        loss="linear",
-        converged=None,
-        message="read from a pickled file of the workbook's origin",
-        versions={},
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import random
 import subprocess
 import sys
@@ -242,7 +241,15 @@ class TestDamage:
 
     @pytest.mark.parametrize(
         "content",
-        [b'{"guesses": []}', b"[1, 2]", b"t,n\n0,1\n", b"\xff\xfe{\x00", b"{" * 50_000, b'{"a": ' * 50_000],
+        [
+            b'{"guesses": []}',
+            b"[1, 2]",
+            b"t,n\n0,1\n",
+            b"\xff\xfe{\x00",
+            b"\x80\x04}.",
+            b"{" * 50_000,
+            b'{"a": ' * 50_000,
+        ],
     )
     def test_another_file_is_refused_by_name(self, tmp_path, content):
         (tmp_path / "other.par").write_bytes(content)
@@ -252,18 +259,6 @@ class TestDamage:
     def test_a_missing_file_says_which_notebook_writes_it(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"b_2\.par is missing; run 03_optimize"):
             records.load(tmp_path / "b_2.par")
-
-
-def test_an_old_record_asks_for_its_start_and_then_draws(tmp_path, decay):
-    old = {"initial_guess": [0, 1e-3, 0.5e-3, 1.2e-7], "optimized": np.array([0, 0.01, 0.001, 1e-7])}
-    (tmp_path / "old_1.par").write_bytes(pickle.dumps(old))
-    record = records.load(tmp_path / "old_1.par")
-    assert (record.rates, record.cost, record.n0) == (Rates(0, 0.01, 0.001, 1e-7), None, None)
-    assert not record.belongs_to(decay)
-    with pytest.raises(ValueError, match=r"give n0=trace\.signal\[0\]"):
-        record.curve(decay.t)
-    curve = record.curve(decay.t, n0=decay.signal[0], first_time=decay.t[0])
-    assert curve[0] == pytest.approx(decay.signal[0])
 
 
 class TestWriting:

@@ -46,7 +46,6 @@ ORDER = (
         "series_advice",
         "uncertainty",
         "valley",
-        "old_records",
         "records",
         "plots",
         "plots_physics",
