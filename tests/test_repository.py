@@ -60,7 +60,6 @@ ORDER = (
 # The Keras studies stand beside the house: no other room imports them.
 APART = {"network_plots", "remainder", "digits", "digit_networks"}
 LATE = {"keras", "jax", "tensorflow", "torch", "mlxtend"}  # seconds to import, so inside functions only
-LONGEST_ROOM = 300
 LONGEST_CELL = 15
 MOST_IGNORED = {"08": 8, "09": 8}  # only training results differ in their digits between processors
 MACHINE_PATH = re.compile(r"(?<![\w.~])(/home/|/root/|/tmp/|/Users/|/var/folders/|[A-Z]:\\)")
@@ -215,10 +214,6 @@ class TestHelpers:
         tree = ast.parse(room.read_text(encoding="utf-8"))
         at_import = {name.split(".")[0] for node in outside_functions(tree) for name in imported(node)}
         assert at_import.isdisjoint(LATE)
-
-    def test_are_short_enough_to_read_in_one_go(self, room):
-        length = len(room.read_text(encoding="utf-8").splitlines())
-        assert length <= LONGEST_ROOM
 
     def test_leave_the_telling_to_the_notebooks(self, room):
         calls = [
