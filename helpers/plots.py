@@ -14,7 +14,7 @@ from helpers import kinetics
 from helpers.fitting import PARAMETERS, Fit
 from helpers.kinetics import RATES, Rates
 from helpers.records import Record
-from helpers.slopes import decay_rates
+from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
 from helpers.valley import cost_over
@@ -164,23 +164,24 @@ def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "lin
 
 
 def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
-    """Draw −dn/dt against n on log axes, with the slopes 1, 2 and 3 of the three recombination terms.
+    """Draw −dn/dt against n on log axes, with the terms k1·n, k2·n², k3·n³ (slopes 1, 2, 3) and their sum.
 
-    Drawn as far down as the derivative stands out of the noise (see `slopes.decay_rates`); slope 1 is laid
-    through the lower third of the densities, slopes 2 and 3 through the upper.
+    Drawn as far down as the derivative stands out of the noise (see `slopes.decay_rates`). The terms come
+    from these points alone (see `slopes.decay_terms`); a term that they do not show is left out.
     """
     ax = axes_for(ax)
     n, rate, error = decay_rates(trace)
     ax.errorbar(
         n, rate, yerr=error, fmt="o", markersize=4, color=COLOURS["black"], label=trace.name or "data"
     )
-    reach = np.array([n.min(), n.max()])
-    third = -(-len(n) // 3)
-    by_density = np.argsort(n)
-    for order in (1, 2, 3):
-        end = by_density[:third] if order == 1 else by_density[-third:]
-        line = np.exp(np.mean(np.log(rate[end]) - order * np.log(n[end]))) * reach**order
-        ax.plot(reach, line, **look(order - 1), linewidth=1.2, zorder=1, label=f"slope {order}")
+    reach = np.geomspace(n.min(), n.max(), 100)
+    terms = decay_terms(n, rate, error)
+    for order, k in enumerate(terms, 1):
+        if k > 0:
+            label = f"slope {order}: k{order} = {k:.3g}"
+            ax.plot(reach, k * reach**order, **look(order - 1), linewidth=1.2, zorder=1, label=label)
+    total = sum(k * reach**order for order, k in enumerate(terms, 1))
+    ax.plot(reach, total, **look(3), linewidth=1.2, zorder=1, label="sum")
     ax.set(xscale="log", yscale="log", ylim=(rate.min() / 3, 3 * rate.max()))
     ax.set_xlabel(axis_label("n", trace.signal_unit))
     ax.set_ylabel(axis_label("−dn/dt", rate_units(trace.t_unit, trace.signal_unit)[0]))

@@ -1,10 +1,14 @@
-"""Decay rates read off the data alone: no model, but errors that say how far down they can be believed."""
+"""Decay rates read off the data alone, with errors that say how far down they can be believed."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import nnls
 
 from helpers.traces import Trace
+
+# A straight line through a run of a bent curve misses its slope by up to about this share of it.
+_CURVATURE = 0.01
 
 
 def decay_rates(
@@ -40,6 +44,41 @@ def decay_rates(
         label = trace.name or "the trace"
         raise ValueError(f"{label}: no decay stands out of the noise; give a longer part of it")
     return tuple(np.array(runs).T)
+
+
+def decay_terms(n, rate, error) -> np.ndarray:
+    """Coefficients k1, k2, k3 of −dn/dt = k1·n + k2·n² + k3·n³ from decay rates, none of them negative.
+
+    Linear least squares, weighted with 1/error. All three terms are sought at once, as one of them rarely
+    has a range of densities to itself.
+
+    Parameters
+    ----------
+    n, rate, error : array_like, shape (m,)
+        Densities, −dn/dt and its standard errors, as `decay_rates` returns them.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        k1, k2, k3 in the units of the data; 0 for a term that the rates do not show.
+
+    Notes
+    -----
+    A quick look at the data, not a fit of them: the errors of the rates are themselves uncertain, and noisy
+    late points are left out.
+
+    Examples
+    --------
+    >>> n = np.array([1.0, 2.0, 5.0, 10.0])
+    >>> decay_terms(n, 0.5 * n + 0.02 * n**2, 0.01 * n).round(6).tolist()
+    [0.5, 0.02, 0.0]
+    """
+    n, rate = np.asarray(n, float), np.asarray(rate, float)
+    error = np.maximum(error, _CURVATURE * rate)
+    # Relative to the largest density and the largest rate, no power of n can overflow or vanish.
+    powers = (n / n.max())[:, None] ** np.arange(1, 4)
+    shares = nnls(powers * (rate.max() / error)[:, None], rate / error)[0]
+    return shares * rate.max() / n.max() ** np.arange(1, 4)
 
 
 def _visible_line(t: np.ndarray, n: np.ndarray, start: int, stop: int):

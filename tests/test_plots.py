@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from helpers import fitting, guesses, kinetics, plots, records, valley
 from helpers.kinetics import Rates
 from helpers.paths import DATA
+from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace, load_trace
 
 TRACE = load_trace(DATA / "sample_data.csv", t_unit="ns", signal_unit="10^16 cm^-3")
@@ -84,6 +85,28 @@ class TestTrace:
     def test_an_unknown_scale_is_refused(self):
         with pytest.raises(ValueError, match="linear, semilog, loglog"):
             plots.plot_trace(TRACE, scale="log")
+
+
+class TestDecayOrder:
+    def test_each_line_is_a_term_of_the_law_and_their_sum_passes_the_points(self):
+        ax = plots.plot_decay_order(DECAY)
+        terms = decay_terms(*decay_rates(DECAY))
+        total = 0
+        for order, k in enumerate(terms, 1):
+            n, rate = line(ax, f"slope {order}: k{order} = {k:.3g}")
+            np.testing.assert_allclose(rate, k * n**order)
+            total = total + rate
+        np.testing.assert_allclose(line(ax, "sum")[1], total)
+        n, rate, error = decay_rates(DECAY)
+        away = (rate - np.polyval([*terms[::-1], 0], n)) / error
+        assert np.median(np.abs(away)) < 1.5
+
+    def test_a_term_that_the_points_do_not_show_is_not_drawn(self):
+        t = np.linspace(0, 3, 300)
+        ax = plots.plot_decay_order(Trace(t, np.exp(-2 * t)))
+        orders = [each.get_label()[:7] for each in ax.lines if each.get_label().startswith("slope")]
+        assert "slope 1" in orders
+        assert "slope 3" not in orders
 
 
 class TestGuesses:

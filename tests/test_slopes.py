@@ -1,12 +1,14 @@
-"""Decay rates read off the points: right without noise, honest with it."""
+"""Decay rates read off the points, and the terms of the law in them: right without noise and with it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from helpers.slopes import decay_rates
-from helpers.traces import Trace
+from helpers.kinetics import solve
+from helpers.paths import DATA
+from helpers.slopes import decay_rates, decay_terms
+from helpers.traces import Trace, load_trace
 
 T = np.concatenate([np.arange(0, 200) / 100, np.arange(20, 200) / 10])
 
@@ -66,3 +68,45 @@ def test_what_does_not_decay_is_refused(signal):
 def test_too_few_points_are_refused():
     with pytest.raises(ValueError, match="no decay stands out"):
         decay_rates(Trace([0, 1, 2], [3, 2, 1]))
+
+
+class TestTerms:
+    """The coefficients at which the lines of notebook 01 are drawn."""
+
+    @pytest.mark.parametrize(
+        "truth", [(0.3, 2.0, 5.0), (0.3, 2.0, 0), (0.3, 0, 5.0), (0.3, 0, 0), (0, 2.0, 0), (0, 0, 3.0)]
+    )
+    def test_without_noise_every_term_is_found_and_no_other(self, truth):
+        t = np.concatenate([[0], np.geomspace(1e-3, 20, 1000)])
+        found = decay_terms(*decay_rates(Trace(t, solve(t, 1.0, (0, *truth)))))
+        np.testing.assert_allclose(found, truth, rtol=0.05, atol=0.02)
+
+    @pytest.mark.parametrize("truth", [(1.02e-2, 1.03e-3, 1.1e-7), (0.05, 1e-4, 1e-6), (0.02, 0, 0)])
+    def test_with_the_noise_of_the_sample_the_terms_are_those_of_the_truth(self, truth):
+        t = np.concatenate([np.arange(0, 400) / 20, np.arange(40, 200) / 2, np.arange(50, 241) * 2.0])
+        clean, found = solve(t, 800.0, (0, *truth)), []
+        for seed in range(40):
+            relative, constant = np.random.default_rng(seed).standard_normal((2, t.size))
+            noisy = Trace(t, clean * (1 + 0.003 * relative) + 0.3 * constant)
+            found.append(decay_terms(*decay_rates(noisy)))
+        k1, k2, k3 = np.mean(found, axis=0)
+        assert k1 == pytest.approx(truth[0], rel=0.05)
+        assert k2 == pytest.approx(truth[1], rel=0.1, abs=1e-6)
+        assert k3 == pytest.approx(truth[2], rel=0.2, abs=1e-9)
+
+    def test_the_sample_shows_the_rates_that_it_was_made_with(self):
+        decay = load_trace(DATA / "sample_data.csv", t_unit="ns").from_peak()
+        k1, k2, k3 = decay_terms(*decay_rates(decay))
+        assert k1 == pytest.approx(1.02e-2, rel=0.06)
+        assert k2 == pytest.approx(1.03e-3, rel=0.02)
+        assert k3 == pytest.approx(1.1e-7, rel=0.25)
+
+    def test_units_do_not_matter(self):
+        n, rate, error = decay_rates(Trace(T, 1 / (1 + 2 * T)))
+        in_cm = decay_terms(1e18 * n, 1e27 * rate, 1e27 * error)
+        np.testing.assert_allclose(in_cm, decay_terms(n, rate, error) * [1e9, 1e-9, 1e-27], rtol=1e-9)
+
+    def test_a_rate_without_scatter_does_not_outweigh_all_others(self):
+        n = np.array([1.0, 2.0, 5.0, 10.0])
+        rate = 0.5 * n * [1.02, 1, 1, 1]
+        assert decay_terms(n, rate, [0, 0.01, 0.025, 0.05])[0] == pytest.approx(0.5, rel=0.02)
