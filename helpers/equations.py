@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.integration import RTOL
-from helpers.integration import solve as solve
+from helpers.kinetics.integration import RTOL
+from helpers.kinetics.integration import solve as solve
 from helpers.least_squares import Minimum, Problem, covariance, minimise, triangle_of
 from helpers.traces import Trace
 

@@ -34,12 +34,11 @@ ORDER = (
         "columns",
         "traces",
         "slopes",
-        "exact_solution",
         "kinetics",
         "pulses",
         "least_squares",
     ),
-    *("integration", "equations", "guesses", "excitation", "observables", "separable"),
+    *("equations", "guesses", "excitation", "observables", "separable"),
     *("series_model", "series_fit", "series", "fitting"),
     *("likelihood_ratio", "profile_path", "profiles", "model_choice", "advice"),
     *(

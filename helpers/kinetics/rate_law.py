@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import legendre
 
-from helpers.exact_solution import Cells
+from helpers.kinetics.exact_solution import Cells
+from helpers.kinetics.law import Coefficient, Law
 
 RATES = ("G", "k1", "k2", "k3")
 _NODES, _WEIGHTS = legendre.leggauss(64)
+_OVER_AT_ONCE = 3.0  # e-folds before the second point
 _VANISHING_K1 = 1e-20  # in units of 1/T: far below rounding, and no coefficient pattern divides by zero
 
 
@@ -116,6 +118,107 @@ def solve_with_jacobian(t, n0: float, rates) -> tuple[np.ndarray, np.ndarray]:
     [[0.6321, -0.3679, -0.2325, -0.159, 0.3679]]
     """
     return _evaluate(t, n0, rates, with_jacobian=True)
+
+
+class RateLaw(Law):
+    """Law dn/dt = G − k1·n − k2·n² − k3·n³, solved exactly (see `exact_solution`).
+
+    n0 is the density just after a single pulse; in a train of pulses it is what each pulse adds. After a
+    pulse there is no generation, so that G is held at 0 unless a fit is asked to vary it.
+
+    Examples
+    --------
+    >>> n, derivatives = RateLaw().solve([0.0, 1.0], np.array([1.0]), (0, 0, 1.0, 0))
+    >>> n[:, 0].tolist(), derivatives.shape
+    ([1.0, 0.5], (2, 1, 5))
+    """
+
+    key = "dn/dt = G - k1*n - k2*n^2 - k3*n^3"
+    parameters = tuple(Coefficient(name, order) for order, name in enumerate(RATES))
+    held = ("G",)
+    droppable = RATES
+
+    def __repr__(self) -> str:
+        return "RateLaw(G, k1, k2, k3)"
+
+    def solve(self, t, start, values, *, wanted=None, steps=None):  # noqa: D102 (see Law)
+        n, jacobian = solve_with_jacobian(t, start[0], values)
+        return n[:, None], jacobian[:, None, :]
+
+    def slope(self, t, n, values):  # noqa: D102 (see Law)
+        generation, *losses = rate_terms(n, values)
+        return generation - sum(losses)
+
+    def sizes(self, span, density, guess):  # noqa: D102 (see Law)
+        return natural_rates(span, density)
+
+    def before(self, values):
+        """Equilibrium density n_e before any pulse, 0 without generation, and its derivatives."""
+        n_e = equilibrium(values)
+        if n_e == 0:
+            return np.zeros(1), np.zeros((1, 4))
+        if not math.isfinite(n_e):
+            raise ValueError("with generation and no recombination there is no equilibrium before the pulse")
+        _, k1, k2, k3 = values
+        powers = np.array([1.0, -n_e, -(n_e**2), -(n_e**3)])
+        return np.array([n_e]), powers[None, :] / (k1 + n_e * (2 * k2 + n_e * 3 * k3))
+
+    def start(self, values, n0):
+        """Density n0 just after a single pulse."""
+        return np.array([n0]), np.array([[0.0, 0.0, 0.0, 0.0, 1.0]])
+
+    def slowed(self, x, free, first):
+        """Rates, in `natural_rates`, that are not at equilibrium before the second data point.
+
+        There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
+        k1 + 2·k2·n_e + 3·k3·n_e²; the free rates are divided so that it acts midway (on a log axis) in the
+        data, whose second point comes at `first`, in units of the span.
+
+        Examples
+        --------
+        >>> RateLaw().slowed(np.array([0.0, 1e6, 0.0, 0.0]), np.ones(4, bool), 0.01).tolist()
+        [0.0, 10.0, 0.0, 0.0]
+        """
+        if not np.isfinite(x).all():
+            return x
+        n_e = equilibrium(x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
+        if not _OVER_AT_ONCE < slowest * first < np.inf:
+            return x
+        return np.where(free, x / (slowest * np.sqrt(first)), x)
+
+    def form(self, values) -> Rates:
+        """Four numbers as Rates."""
+        return Rates(*values)
+
+    def values(self, guess) -> np.ndarray:
+        """Return the four numbers of Rates, or of a sequence."""
+        return np.array([*four_rates(guess)])
+
+
+def natural_rates(span: float, density: float) -> np.ndarray:
+    """Units N/T, 1/T, 1/(N·T), 1/(N²·T) of G, k1, k2, k3 for data of the span T and the density N.
+
+    Raises
+    ------
+    ValueError
+        Where one of them, or T itself, is beyond what doubles hold.
+
+    Examples
+    --------
+    >>> natural_rates(2.0, 10.0).tolist()
+    [5.0, 0.5, 0.05, 0.005]
+    """
+    span, density = np.float64(span), np.float64(density)
+    with np.errstate(all="ignore"):
+        units = np.array([density / span, 1 / span, 1 / (span * density), 1 / (span * density**2)])
+    if not (np.isfinite(units) & (units >= np.finfo(float).tiny)).all():
+        raise ValueError(
+            f"times over {span:.3g} and densities up to {density:.3g} make rates that no number holds;"
+            " use other units of time and density"
+        )
+    return units
 
 
 def equilibrium(rates) -> float:

@@ -1,0 +1,41 @@
+"""What carriers do: rate laws, their solutions and their sensitivities.
+
+law             `Law`: what the fit asks of any law
+rate_law        `RateLaw`, `Rates`, `solve`: dn/dt = G − k1·n − k2·n² − k3·n³, exact
+exact_solution  the integrals behind it
+equation        `Equation`: any function f(t, n, args) that the user writes
+integration     its solutions by LSODA
+"""
+
+from helpers.kinetics.equation import Equation
+from helpers.kinetics.law import Coefficient, Law
+from helpers.kinetics.rate_law import (
+    RATES,
+    RateLaw,
+    Rates,
+    checked_density,
+    equilibrium,
+    four_rates,
+    natural_rates,
+    rate_terms,
+    shares,
+    solve,
+    solve_with_jacobian,
+)
+
+__all__ = [
+    "RATES",
+    "Coefficient",
+    "Equation",
+    "Law",
+    "RateLaw",
+    "Rates",
+    "checked_density",
+    "equilibrium",
+    "four_rates",
+    "natural_rates",
+    "rate_terms",
+    "shares",
+    "solve",
+    "solve_with_jacobian",
+]
