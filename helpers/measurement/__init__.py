@@ -1,0 +1,18 @@
+"""What was measured, and how: traces, observable, noise, densities, times.
+
+measurement   `Measurement`: one trace or several, and how they were taken
+description   the same from a TOML file beside the data
+observable    `Observable`: from a density to a signal
+quantity      `Quantity`: a number for each trace, fixed, free or shared
+noise         counts, standard errors, or nothing known
+edge          where a trace rises
+excitation    from a laser pulse to a density
+response      the instrument's response and the clock
+pulses        trains of pulses
+"""
+
+from helpers.measurement.measurement import KINDS, Measurement, as_measurement
+from helpers.measurement.observable import Observable
+from helpers.measurement.quantity import Quantity
+
+__all__ = ["KINDS", "Measurement", "Observable", "Quantity", "as_measurement"]

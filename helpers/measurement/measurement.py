@@ -1,0 +1,536 @@
+"""A measurement: one trace or several, and how they were taken."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.excitation import carrier_density
+from helpers.measurement.edge import Edge, rising_edge
+from helpers.measurement.noise import with_noise
+from helpers.measurement.observable import Observable, as_observable
+from helpers.measurement.quantity import Quantity, as_quantity
+from helpers.measurement.response import Clock, clock
+from helpers.traces import Trace
+from helpers.units import density_in_cm3, seconds
+
+SEVERAL = ("one law", "each alone")
+_MOMENTS = ("first", "peak", "edge")
+_EDGE_WIDTHS = 2.0  # the window begins so many widths of an unresolved edge after it
+
+
+class _Kind(NamedTuple):
+    """What a kind of measurement takes for granted."""
+
+    observable: str
+    scale: str
+    offset: str
+    noise: str | None
+    time_zero: str
+
+
+KINDS = {
+    "density": _Kind("density", "fixed", "fixed", None, "first"),
+    "TRPL counts": _Kind("photoluminescence", "free", "free", "poisson", "edge"),
+    "TA": _Kind("mobility", "free", "free", None, "edge"),
+    "TRMC": _Kind("mobility", "free", "free", None, "edge"),
+}
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Measurement:
+    """Traces of one sample and how they were taken: signal_j(t) = scale_j·(g ∗ S(n_j))(t) + offset_j.
+
+    Parameters
+    ----------
+    traces : Trace or iterable of Trace
+        All in one unit of time.
+    kind : {"density", "TRPL counts", "TA", "TRMC"}, optional
+        Sets the defaults of what follows; without it they are those of a bare signal (offset fixed at 0,
+        time zero at the first point, noise from sigma or even).
+    name : str, optional
+        What the measurement is called; by default the first trace's name.
+    several : {"one law", "each alone"}
+        With more than one trace: one fit of all, or one fit of each (see `alone`).
+    observable : str, Observable or callable, optional
+        Kind of signal, or a function of the density.
+    sign : {1, -1}, optional
+        Sign of the signal; by default 1 for a density and for luminescence, else taken from the data.
+    density_unit : str, optional
+        Unit of n0 and hence of the rates; by default the signal's unit for a density, else "cm^-3".
+    noise : {"poisson", "sigma", "even"}, optional
+        See `noise.with_noise`, also for `sigma_relative_percent` and `sigma_floor`.
+    n0 : Quantity, mode, numbers, or "unknown", optional
+        Density just after the pulse (in a train: what each pulse adds), one for each trace. For a density
+        it is fitted and begins at the data; for the others it is fixed and must be known. With "unknown"
+        densities are counted in units of n0, so that a fit gives k1, k2·n0 and k3·n0².
+    n0_cm3, fluence_uJ_cm2, film : optional
+        Other ways to n0: densities in cm^-3; or fluences in µJ/cm² with the film's wavelength_nm,
+        thickness_nm, absorption_per_cm and reflection (see `excitation.carrier_density`).
+    fluence_error_percent : float, optional
+        Error of the fluence, or of n0, that all traces share; it gives rates a second error.
+    p0, p0_cm3 : float, optional
+        Doping, in the density unit or in cm^-3.
+    scale, offset : Quantity, mode or numbers, optional
+        Signal per unit of the observable, and background. Numbers alone are fixed.
+    window : (float or None, float or None), optional
+        First and last time to use.
+    baseline : (float, float), optional
+        Times at which there is only background; it is fitted as the offset, not subtracted.
+    time_zero : number, one for each trace, "first", "peak" or "edge", optional
+        When the pulse comes, on the traces' axis, found in the window. "peak" leaves out what is before
+        it. "edge" is half the rise; without a response the points within two widths of it are left out.
+    response_fwhm : float, optional
+        Full width at half maximum of a Gaussian instrument response, in the traces' unit of time.
+    repetition_Hz, repetition_period : float, optional
+        Pulses per second, or the time from pulse to pulse in the traces' unit; neither for single pulses.
+
+    Attributes
+    ----------
+    n0, scale, offset : Quantity
+        With a value for each trace (None where it comes from the data).
+    time_zero : ndarray
+        One for each trace, resolved.
+
+    Raises
+    ------
+    ValueError
+        For arguments that contradict each other or leave open what changes a rate; the message says what
+        to give.
+
+    Examples
+    --------
+    >>> Measurement([Trace([0, 1, 2], [4, 2, 1], name="halves")])
+    Measurement('halves': 1 trace, density, even noise)
+    """
+
+    traces: tuple[Trace, ...]
+    kind: str | None
+    name: str
+    several: str
+    observable: Observable
+    density_unit: str
+    noise: str
+    n0: Quantity
+    scale: Quantity
+    offset: Quantity
+    time_zero: np.ndarray
+    edges: tuple[Edge | None, ...]
+    baseline: tuple[float, float] | None
+    response_fwhm: float | None
+    repetition_period: float | None
+    fluence_error_percent: float | None
+
+    def __init__(
+        self,
+        traces: Trace | Iterable[Trace],
+        *,
+        kind: str | None = None,
+        name: str = "",
+        several: str = "one law",
+        observable: str | Observable | None = None,
+        sign: int | None = None,
+        density_unit: str | None = None,
+        noise: str | None = None,
+        sigma_relative_percent: float | None = None,
+        sigma_floor: float | None = None,
+        n0: Quantity | Sequence[float] | float | str | None = None,
+        n0_cm3: Sequence[float] | float | None = None,
+        fluence_uJ_cm2: Sequence[float] | float | None = None,
+        film: Mapping[str, float] | None = None,
+        fluence_error_percent: float | None = None,
+        p0: float | None = None,
+        p0_cm3: float | None = None,
+        scale: Quantity | Sequence[float] | float | str | None = None,
+        offset: Quantity | Sequence[float] | float | str | None = None,
+        window: Sequence[float | None] | None = None,
+        baseline: Sequence[float] | None = None,
+        time_zero: Sequence[float] | float | str | None = None,
+        response_fwhm: float | None = None,
+        repetition_Hz: float | None = None,
+        repetition_period: float | None = None,
+    ) -> None:
+        usual = _usual(kind, observable)
+        cut = _checked_traces(traces, window)
+        unknown = isinstance(n0, str) and n0 == "unknown"
+        period = _period(repetition_Hz, repetition_period, cut[0].t_unit)
+        scale_ = as_quantity(scale, usual.scale, 1.0).for_traces(len(cut), "scale")
+        offset_ = as_quantity(offset, "free" if baseline else usual.offset, 0.0).for_traces(
+            len(cut), "offset"
+        )
+        unit = _density_unit(density_unit, cut[0], usual.observable, unknown)
+        seen = as_observable(usual.observable if observable is None else observable)
+        doping = _doping(seen, p0, p0_cm3, unit)
+        seen = replace(seen, p0=doping, sign=_sign(seen, sign, cut, scale_, offset_, baseline))
+        moment = usual.time_zero if time_zero is None else time_zero
+        if time_zero is None and kind is None and (response_fwhm is not None or period is not None):
+            moment = 0.0
+        kept, zeros, edges = _timed(cut, moment, seen, baseline, response_fwhm)
+        kept, noise_ = with_noise(
+            kept, noise or usual.noise, relative_percent=sigma_relative_percent, floor=sigma_floor
+        )
+        density = _initial_density(seen, scale_, unit, unknown, n0, n0_cm3, fluence_uJ_cm2, film)
+        resolved = {
+            "traces": kept,
+            "kind": kind,
+            "name": name or kept[0].name,
+            "several": _one_of("several", several, SEVERAL),
+            "observable": seen,
+            "density_unit": unit,
+            "noise": noise_,
+            "n0": _positive(density.for_traces(len(kept), "n0")),
+            "scale": _not_zero(scale_),
+            "offset": offset_,
+            "time_zero": zeros,
+            "edges": edges,
+            "baseline": None if baseline is None else (float(baseline[0]), float(baseline[1])),
+            "response_fwhm": response_fwhm,
+            "repetition_period": period,
+            "fluence_error_percent": _percent(fluence_error_percent),
+        }
+        for field in fields(self):
+            object.__setattr__(self, field.name, resolved[field.name])
+        self.clocks  # noqa: B018  refuses times that leave no decay
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def __repr__(self) -> str:
+        count = "1 trace" if len(self) == 1 else f"{len(self)} traces"
+        return f"Measurement({self.name!r}: {count}, {self.observable.kind}, {self.noise} noise)"
+
+    @property
+    def t_unit(self) -> str:
+        """Unit of time, common to all traces."""
+        return self.traces[0].t_unit
+
+    @property
+    def signal_unit(self) -> str:
+        """Unit of the first trace's signal."""
+        return self.traces[0].signal_unit
+
+    @property
+    def size(self) -> int:
+        """Number of points of all traces."""
+        return sum(len(trace) for trace in self.traces)
+
+    @property
+    def clocks(self) -> tuple[Clock, ...]:
+        """Times of each trace as the model needs them."""
+        options = {"response_fwhm": self.response_fwhm, "period": self.repetition_period}
+        pairs = zip(self.traces, self.time_zero, strict=True)
+        return tuple(clock(each.t, time_zero=float(zero), **options) for each, zero in pairs)
+
+    def with_signals(self, signals: Sequence[np.ndarray]) -> Measurement:
+        """Return the same measurement with other signals at the same times, as a simulation needs it."""
+        other = copy.copy(self)
+        pairs = zip(self.traces, signals, strict=True)
+        object.__setattr__(other, "traces", tuple(replace(trace, signal=each) for trace, each in pairs))
+        return other
+
+    def with_quantities(self, **quantities: Quantity) -> Measurement:
+        """Return the same measurement with another n0, scale or offset."""
+        if unknown := set(quantities) - {"n0", "scale", "offset"}:
+            raise ValueError(f"{sorted(unknown)}: n0, scale and offset can be replaced")
+        other = copy.copy(self)
+        for name, quantity in quantities.items():
+            object.__setattr__(other, name, quantity.for_traces(len(self), name))
+        return other
+
+    def alone(self) -> list[Measurement]:
+        """Return one measurement for each trace."""
+        return [self._only(j) for j in range(len(self))]
+
+    def _only(self, j: int) -> Measurement:
+        other = copy.copy(self)
+        object.__setattr__(other, "traces", self.traces[j : j + 1])
+        object.__setattr__(other, "name", self.traces[j].name or f"{self.name} {j + 1}")
+        object.__setattr__(other, "time_zero", self.time_zero[j : j + 1])
+        object.__setattr__(other, "edges", self.edges[j : j + 1])
+        for name in ("n0", "scale", "offset"):
+            each = getattr(self, name)
+            mode = "free" if each.mode == "shared" else each.mode
+            value = None if each.value is None else np.asarray(each.value)[j : j + 1]
+            object.__setattr__(other, name, Quantity(value, mode))
+        return other
+
+    def before_pulse(self, j: int) -> np.ndarray:
+        """Which points of trace j show only the background: those in the baseline, or before the pulse."""
+        t = self.traces[j].t
+        if self.baseline is not None:
+            return (t >= self.baseline[0]) & (t <= self.baseline[1])
+        if self.repetition_period is not None:
+            return np.zeros(len(t), bool)
+        return t < self.time_zero[j] - 2 * (self.response_fwhm or 0.0)
+
+    def describe(self) -> list[str]:
+        """Sentences that say how the measurement was understood, for the head of a notebook or report."""
+        return [*_about_signal(self), *_about_density(self), *_about_times(self)]
+
+
+def _usual(kind: str | None, observable) -> _Kind:
+    if kind is not None:
+        if kind not in KINDS:
+            raise ValueError(f"kind = {kind!r}: choose one of {', '.join(KINDS)}")
+        return KINDS[kind]
+    is_density = observable is None or as_observable(observable).kind in ("density", "own")
+    shown = "density" if observable is None else observable
+    return _Kind(shown, "fixed" if is_density else "free", "fixed", None, "first")
+
+
+def _checked_traces(traces, window) -> tuple[Trace, ...]:
+    traces = (traces,) if isinstance(traces, Trace) else tuple(traces)
+    if not traces:
+        raise ValueError("no traces: give the traces of a measurement, one at least")
+    if strange := [each for each in traces if not isinstance(each, Trace)]:
+        raise ValueError(f"traces: {type(strange[0]).__name__} is no Trace; make one with Trace(t, signal)")
+    if window is not None:
+        traces = tuple(trace.crop(*window) for trace in traces)
+    for number, trace in enumerate(traces, 1):
+        if not trace.signal.any():
+            label = repr(trace.name) if trace.name else f"number {number}"
+            raise ValueError(f"trace {label}: every signal is 0, which tells nothing; leave the trace out")
+    if len(units := {trace.t_unit for trace in traces}) > 1:
+        raise ValueError(f"the traces have different units of time, {sorted(units)}; load them in one unit")
+    return traces
+
+
+def _period(hertz, period, t_unit: str) -> float | None:
+    if hertz is None:
+        return period
+    if period is not None:
+        raise ValueError("give repetition_Hz or repetition_period, not both")
+    if not (np.isfinite(hertz) and hertz > 0):
+        raise ValueError(
+            f"repetition_Hz = {hertz:g}: give pulses per second, or leave it out for single ones"
+        )
+    return 1 / (hertz * seconds(t_unit))
+
+
+def _density_unit(wish: str | None, trace: Trace, observable, unknown: bool) -> str:
+    if unknown:
+        return "n0"
+    if wish is not None:
+        return wish
+    return trace.signal_unit if as_observable(observable).kind == "density" else "cm^-3"
+
+
+def _doping(observable: Observable, p0, p0_cm3, unit: str) -> float:
+    if p0 is not None and p0_cm3 is not None:
+        raise ValueError("give p0 (in the density unit) or p0_cm3, not both")
+    if not p0_cm3:
+        return observable.p0 if p0 is None else float(p0)
+    if not observable.is_quadratic:
+        return 0.0  # doping does not change a signal that goes with the density
+    return float(p0_cm3) / _in_cm3(unit, "p0_cm3")
+
+
+def _in_cm3(unit: str, name: str) -> float:
+    factor = density_in_cm3(unit)
+    if factor is None:
+        raise ValueError(
+            f"{name} needs a density unit such as cm^-3 or 10^16 cm^-3, not {unit!r}; give density_unit,"
+            " and n0 in it"
+        )
+    return factor
+
+
+def _sign(observable: Observable, sign, traces, scale: Quantity, offset: Quantity, baseline) -> int:
+    """Return the sign that was given, or that of the data's largest step away from the background."""
+    for given in (sign, observable.sign):
+        if given is not None:
+            return given
+    if scale.mode == "fixed":
+        return 1
+    trace = max(traces, key=lambda each: np.ptp(each.signal))
+    level = 0.0
+    if offset.mode != "fixed":
+        level = float(np.median(trace.signal[-max(len(trace) // 10, 1) :]))
+        if baseline is not None:
+            level = float(trace.crop(*baseline).signal.mean())
+    away = trace.signal - level
+    return 1 if away.max() >= -away.min() else -1
+
+
+def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
+    """Return the traces as far as they are used, their time zeros and their edges."""
+    if isinstance(moment, str):
+        _one_of("time_zero", moment, _MOMENTS)
+        sign = observable.sign or 1
+        rows = [_moment(each, moment, sign, baseline, response_fwhm) for each in traces]
+        kept, zeros, edges = zip(*rows, strict=True)
+        return tuple(kept), np.array(zeros), tuple(edges)
+    zeros = Quantity(moment).for_traces(len(traces), "time_zero").value
+    return tuple(traces), np.array(zeros, float), (None,) * len(traces)
+
+
+def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
+    if moment == "first":
+        return trace, trace.t[0], None
+    if moment == "peak":
+        upright = trace if sign > 0 else replace(trace, signal=-trace.signal)
+        kept = trace.crop(upright.from_peak().t[0])
+        return kept, kept.t[0], None
+    level = float(trace.crop(*baseline).signal.mean()) if baseline is not None else _level_before(trace, sign)
+    edge = rising_edge(trace, level, sign)
+    if edge is None:
+        return trace, trace.t[0], None
+    if response_fwhm is not None:
+        return trace, edge.time, edge
+    reach = _EDGE_WIDTHS * edge.width
+    used = (trace.t < edge.time - reach) | (trace.t >= edge.time + reach)
+    if (trace.t[used] >= edge.time).sum() < 2:
+        raise ValueError(
+            f"trace {trace.name!r}: hardly a point lies later than {_EDGE_WIDTHS:g} widths ({reach:.3g})"
+            f" after the edge at {edge.time:.4g}; give time_zero as a number, or response_fwhm"
+        )
+    sigma = None if trace.sigma is None else trace.sigma[used]
+    return replace(trace, t=trace.t[used], signal=trace.signal[used], sigma=sigma), edge.time, edge
+
+
+def _level_before(trace: Trace, sign: int) -> float:
+    """Level before the peak as far as it is flat: the median of the first half of the points before it."""
+    peak = int((sign * trace.signal).argmax())
+    return float(np.median(trace.signal[: max(peak // 2, 1)])) if peak else 0.0
+
+
+def _initial_density(observable, scale, unit, unknown, n0, n0_cm3, fluence, film) -> Quantity:
+    if sum(each is not None for each in (n0_cm3, fluence)) + (_has_numbers(n0) or unknown) > 1:
+        raise ValueError("n0 is given twice: give n0, n0_cm3 or fluence_uJ_cm2, one of them")
+    mode = "free" if observable.kind in ("density", "own") and scale.mode == "fixed" else "fixed"
+    if unknown:
+        return Quantity(1.0, "fixed")
+    if fluence is not None:
+        n0_cm3 = carrier_density(np.asarray(fluence, float) * 1e-6, **_film(film))
+    if n0_cm3 is not None:
+        value = np.asarray(n0_cm3, float) / _in_cm3(unit, "n0_cm3")
+        given = n0 if isinstance(n0, str) else n0.mode if isinstance(n0, Quantity) else "fixed"
+        return Quantity(value, given)
+    if n0 is None or isinstance(n0, str):
+        quantity = as_quantity(n0, mode)
+    else:
+        quantity = as_quantity(n0, mode) if isinstance(n0, Quantity) else Quantity(n0, mode)
+    if quantity.value is None and not (observable.kind == "density" and scale.mode == "fixed"):
+        raise ValueError(
+            "give n0, the density that each pulse makes: as n0 or n0_cm3, or as fluence_uJ_cm2 with the film;"
+            ' n0 = "unknown" gives k1, k2·n0 and k3·n0²'
+        )
+    return quantity
+
+
+def _has_numbers(n0) -> bool:
+    return not (n0 is None or isinstance(n0, str) or (isinstance(n0, Quantity) and n0.value is None))
+
+
+def _film(film) -> dict[str, float]:
+    film = dict(film or {})
+    wanted = {
+        "wavelength_nm": ("wavelength", 1e-7),
+        "thickness_nm": ("thickness", 1e-7),
+        "absorption_per_cm": ("absorption", 1.0),
+        "reflection": ("reflection", 1.0),
+    }
+    if missing := [name for name in wanted if name not in film]:
+        raise ValueError(f"film: give {', '.join(missing)} to turn a fluence into a density")
+    if unknown := set(film) - set(wanted):
+        raise ValueError(f"film: {', '.join(sorted(unknown))} is unknown; it has {', '.join(wanted)}")
+    return {wanted[name][0]: float(value) * wanted[name][1] for name, value in film.items()}
+
+
+def _positive(n0: Quantity) -> Quantity:
+    if n0.value is not None and not (np.asarray(n0.value) > 0).all():
+        values = np.asarray(n0.value).tolist()
+        if n0.mode != "fixed" and np.asarray(n0.value).size == 1 and values[0] == 0:
+            return n0  # a growth from nothing
+        raise ValueError(f"n0 = {values}: the initial densities must be positive; give them as n0=[…]")
+    return n0
+
+
+def _not_zero(scale: Quantity) -> Quantity:
+    if scale.value is not None and not np.asarray(scale.value).all():
+        raise ValueError("scale: a scale of 0 leaves no signal; give another, or leave it out")
+    return scale
+
+
+def _percent(value) -> float | None:
+    if value is not None and not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"fluence_error_percent = {value:g}: give a percentage, 0 or more")
+    return None if value is None else float(value)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ValueError(f"{name} = {value!r}: choose one of {', '.join(choices)}")
+    return value
+
+
+def _about_signal(measurement: Measurement) -> list[str]:
+    observable = measurement.observable
+    doped = "n·(n + p0)" if observable.p0 else "n²"
+    law = {"density": "n", "mobility": "n", "photoluminescence": doped, "own": "a function of n"}
+    relation = (
+        "is" if observable.kind == "density" and measurement.scale.mode == "fixed" else "is proportional to"
+    )
+    sign = "minus " if observable.sign == -1 else ""
+    unit = f" (in {measurement.signal_unit})" if measurement.signal_unit else ""
+    noise = {
+        "poisson": "Noise: that of raw counts (Poisson).",
+        "sigma": "Noise: the given standard errors.",
+        "even": "Noise: taken to be equally large everywhere; its size comes from the residuals.",
+    }[measurement.noise]
+    background = {
+        "fixed": "The background is taken to be 0.",
+        "free": "A constant background is fitted to each trace.",
+        "shared": "One constant background is fitted to all traces.",
+    }[measurement.offset.mode]
+    if measurement.offset.mode == "fixed" and np.any(measurement.offset.value):
+        background = f"The background is fixed at {np.unique(measurement.offset.value)}."
+    return [f"The signal{unit} {relation} {sign}{law[observable.kind]}.", background, noise]
+
+
+def _about_density(measurement: Measurement) -> list[str]:
+    words, unit = [], measurement.density_unit
+    if unit == "n0":
+        words.append("n0 is unknown: the rates are k1, k2·n0 and k3·n0².")
+    elif measurement.n0.value is None:
+        words.append("The initial density n0 is fitted, beginning at the data.")
+    else:
+        numbers = ", ".join(f"{value:.4g}" for value in np.asarray(measurement.n0.value))
+        words.append(f"n0 = {numbers} {unit} ({measurement.n0.mode}).".replace(" (", " (", 1))
+    if measurement.fluence_error_percent:
+        words.append(f"n0 is known to {measurement.fluence_error_percent:g} %, the same way for all traces.")
+    if measurement.observable.p0:
+        words.append(f"Doping p0 = {measurement.observable.p0:.4g} {unit}.")
+    return words
+
+
+def _about_times(measurement: Measurement) -> list[str]:
+    words, unit = [], measurement.t_unit
+    for trace, zero, edge in zip(measurement.traces, measurement.time_zero, measurement.edges, strict=True):
+        span = f"{trace.t[0]:.4g} to {trace.t[-1]:.4g} {unit}".rstrip()
+        name = trace.name or "trace"
+        sentence = f"{name}: {len(trace)} points, {span}, time zero at {zero:.4g} {unit}".rstrip()
+        if edge is not None and measurement.response_fwhm is None:
+            gap = _EDGE_WIDTHS * edge.width
+            sentence += f", half of the rise; the points within {gap:.3g} {unit} of it are left out"
+        words.append(f"{sentence}.")
+    if measurement.response_fwhm:
+        words.append(
+            f"Gaussian response of {measurement.response_fwhm:g} {unit} (full width at half maximum)."
+        )
+    if measurement.repetition_period:
+        words.append(f"A pulse comes every {measurement.repetition_period:.4g} {unit}.")
+    return words
+
+
+def as_measurement(data: Trace | Iterable[Trace] | Measurement) -> Measurement:
+    """Return a measurement as it is, and traces as a measurement of a bare density."""
+    if isinstance(data, Measurement):
+        return data
+    with warnings.catch_warnings():
+        return Measurement(data)

@@ -1,0 +1,73 @@
+"""One number of a measurement for each of its traces, and whether a fit varies it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MODES = ("fixed", "free", "shared")
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """Initial density, scale, offset or time zero of a measurement: its values and their mode.
+
+    Parameters
+    ----------
+    value : number or one for each trace, optional
+        The value where fixed, the start where free, the ratios where shared; None takes it from the data.
+    mode : {"fixed", "free", "shared"}
+        "free": each trace its own. "shared": one factor for all traces on the given values (one common
+        value for an offset).
+
+    Raises
+    ------
+    ValueError
+        For an unknown mode, or values that are not finite.
+
+    Examples
+    --------
+    >>> Quantity([1.0, 5.0], "shared")
+    Quantity([1, 5], shared)
+    """
+
+    value: float | Sequence[float] | np.ndarray | None = None
+    mode: str = "fixed"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"mode = {self.mode!r}: choose one of {', '.join(MODES)}")
+        if self.value is not None:
+            value = np.array(self.value, float)
+            if value.ndim > 1 or not np.isfinite(value).all():
+                raise ValueError(f"value = {self.value!r}: give finite numbers, one or one for each trace")
+            object.__setattr__(self, "value", value)
+
+    def __repr__(self) -> str:
+        if self.value is None:
+            return f"Quantity(from the data, {self.mode})"
+        numbers = ", ".join(f"{each:g}" for each in np.atleast_1d(self.value))
+        return f"Quantity([{numbers}], {self.mode})"
+
+    def __len__(self) -> int:
+        return len(np.atleast_1d(self.value))
+
+    def for_traces(self, count: int, name: str) -> Quantity:
+        """Return the quantity with one value for each of `count` traces, or refuse it by its name."""
+        if self.value is None:
+            return self
+        value = np.asarray(self.value)
+        if value.ndim == 1 and len(value) != count:
+            raise ValueError(f"{name} holds {value.size} numbers for {count} traces; give one for each")
+        return Quantity(np.broadcast_to(value, count), self.mode)
+
+
+def as_quantity(given, mode: str, value=None) -> Quantity:
+    """Return what was given (a quantity, a mode, numbers, or nothing) as a quantity with these defaults."""
+    if isinstance(given, Quantity):
+        return Quantity(value if given.value is None else given.value, given.mode)
+    if isinstance(given, str):
+        return Quantity(value, given)
+    return Quantity(value, mode) if given is None else Quantity(given, mode)
