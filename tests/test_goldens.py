@@ -71,10 +71,10 @@ def test_the_unweighted_series_is_fitted_as_before():
 
 
 def test_the_counted_series_is_fitted_as_before_but_for_what_the_deviance_moves():
-    # Weights from the model's counts and the deviance agree at many counts: to 0.1 errors here, the offsets most.
+    # The weights of the first edition had not settled for the offsets: their errors differ by 0.5 %.
     found = fit(series(noise="poisson"))
     assert found.converged
-    agrees(found, SERIES["poisson"], values=0.1, errors=0.003, cost=None)
+    agrees(found, SERIES["poisson"], values=0.01, errors=0.01, cost=None)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])

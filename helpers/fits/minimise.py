@@ -34,13 +34,20 @@ class Objective(Protocol):
 
     `evaluate(x)` returns (cost, triangle), the triangle of shape (p + 1, p + 1) from `triangle_of`; a point
     where the model cannot be computed has cost inf and triangle None. `settle(x, free)` returns x with its
-    free linear parameters at their best values. `floor` is the length that rounding alone gives the
-    residuals, `signed` marks the parameters without a bound at 0, `linear` those that enter linearly.
+    free linear parameters at their best values.
     """
 
-    floor: float
-    signed: np.ndarray
-    linear: np.ndarray
+    @property
+    def floor(self) -> float:
+        """Length that rounding alone gives the residuals."""
+
+    @property
+    def signed(self) -> np.ndarray:
+        """Which parameters have no bound at 0."""
+
+    @property
+    def linear(self) -> np.ndarray:
+        """Which parameters the model is linear in."""
 
     def evaluate(self, x: np.ndarray) -> tuple[float, np.ndarray | None]:
         """Return cost and triangle at x."""
@@ -80,8 +87,19 @@ def triangle_of(jacobian: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     table = np.zeros((pieces * rows, columns))
     table[: len(residuals), :-1] = jacobian
     table[: len(residuals), -1] = residuals
-    triangles = np.linalg.qr(table.reshape(pieces, rows, columns), mode="r")
-    return triangles[0] if pieces == 1 else np.linalg.qr(triangles.reshape(-1, columns), mode="r")
+    triangles = upper_triangle(table.reshape(pieces, rows, columns))
+    return triangles[0] if pieces == 1 else upper_triangle(triangles.reshape(-1, columns))
+
+
+def upper_triangle(table: np.ndarray) -> np.ndarray:
+    """R of the QR factorisation of a table, or of each table in a stack of them.
+
+    Examples
+    --------
+    >>> abs(upper_triangle(np.array([[3.0], [4.0]]))).round(6).tolist()
+    [[5.0]]
+    """
+    return np.asarray(np.linalg.qr(table, mode="r"))
 
 
 @np.errstate(over="ignore", invalid="ignore")

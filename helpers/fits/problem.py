@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from helpers.fits.likelihood import Likelihood
-from helpers.fits.minimise import computed, linear_step, triangle_of
+from helpers.fits.minimise import computed, linear_step, triangle_of, upper_triangle
 from helpers.fits.parameters import Parameter, parameters_of
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
@@ -201,7 +201,7 @@ class Problem:
             used = link.index >= 0
             local = triangle_of(columns[:, used] * (weights[:, None] * link.factor[used]), residuals)
             tables.append(_placed(local, link.index[used], len(x)))
-        triangle = tables[0] if len(tables) == 1 else np.linalg.qr(np.vstack(tables), mode="r")
+        triangle = tables[0] if len(tables) == 1 else upper_triangle(np.vstack(tables))
         return computed(x, cost, _square(triangle, len(x) + 1))
 
     @np.errstate(all="ignore")
@@ -281,7 +281,7 @@ def _square(triangle: np.ndarray, count: int) -> np.ndarray:
     if len(triangle) == count:
         return triangle
     if len(triangle) > count:
-        return np.linalg.qr(triangle, mode="r")
+        return upper_triangle(triangle)
     return np.vstack([triangle, np.zeros((count - len(triangle), count))])
 
 
@@ -354,7 +354,7 @@ def _likelihood(measurement: Measurement, j: int, loss: str, f_scale: float) -> 
     if measurement.noise == "poisson":
         return Likelihood("poisson", loss=loss, f_scale=f_scale)
     if measurement.noise == "sigma":
-        return Likelihood("sigma", trace.sigma, loss, f_scale)
+        return Likelihood("sigma", np.asarray(trace.sigma), loss, f_scale)
     # Without errors the traces of a series count alike: each residual in units of its largest signal.
     size = 1.0 if len(measurement) == 1 else float(np.abs(trace.signal).max()) or 1.0
     return Likelihood("even", size, loss, f_scale)

@@ -212,10 +212,11 @@ class Fit:
     @np.errstate(over="ignore", invalid="ignore")  # of squares of errors in extreme units
     def _covariance(self) -> np.ndarray:
         count = len(self.names)
-        if not self._is_computed:
+        triangle = self.minimum.triangle
+        if triangle is None:
             return np.full((count, count), np.nan)
         variance, widening = self._variances
-        matrix = covariance(self.minimum.triangle, self.active, variance=variance * widening)
+        matrix = covariance(triangle, self.active, variance=variance * widening)
         scales = self.problem.scales
         return matrix * scales[:, None] * scales
 
@@ -281,11 +282,13 @@ class Fit:
         ValueError
             For an observable of one's own, which has no inverse.
         """
-        observable = self.measurement.observable
-        if observable.function is not None:
-            raise ValueError("the signal of an observable of your own cannot be turned into a density")
-        rows = zip(self.traces, self.scale, self.offset, strict=True)
-        return [observable.density((trace.signal - offset) / scale) for trace, scale, offset in rows]
+        densities = []
+        for trace, scale, offset in zip(self.traces, self.scale, self.offset, strict=True):
+            density = self.measurement.observable.density((trace.signal - offset) / scale)
+            if density is None:
+                raise ValueError("the signal of an observable of your own cannot be turned into a density")
+            densities.append(density)
+        return densities
 
     @property
     def aicc(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -94,12 +95,14 @@ def _call_in_the_open(problem: Problem, x: np.ndarray) -> None:
 
 def _search(problem: Problem, x: np.ndarray, free: np.ndarray, options: Options) -> Minimum:
     """Minimise; where that ends on the plateau of a law that is over at once, slow the law and go again."""
-    settings = {"max_evaluations": options.max_evaluations, "record": options.record_path}
-    minimum = minimise(problem, _resolved(problem, x, free), free=free, **settings)
+    search = partial(
+        minimise, problem, free=free, max_evaluations=options.max_evaluations, record=options.record_path
+    )
+    minimum = search(_resolved(problem, x, free))
     again = _resolved(problem, minimum.x, free)
     if minimum.triangle is None or np.array_equal(again, minimum.x):
         return minimum
-    second = minimise(problem, again, free=free, **settings)
+    second = search(again)
     best = min(second, minimum, key=lambda each: each.cost)
     evaluations = minimum.evaluations + second.evaluations
     best = replace(best, path=minimum.path + second.path, evaluations=evaluations)

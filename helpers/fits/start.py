@@ -86,8 +86,6 @@ def _densities(measurement: Measurement) -> Iterator[tuple[np.ndarray, np.ndarra
 
     A calibrated density needs no such cut: every point of it counts.
     """
-    if measurement.observable.function is not None:
-        raise ValueError("there is no automatic guess for an observable of your own: give a guess")
     calibrated = measurement.observable.kind == "density" and measurement.scale.mode == "fixed"
     linear = initial_linear(measurement)
     for j, trace in enumerate(measurement.traces):
@@ -108,16 +106,23 @@ def _densities(measurement: Measurement) -> Iterator[tuple[np.ndarray, np.ndarra
         sigma = None if trace.sigma is None else trace.sigma[used]
         part = Trace(elapsed[used], trace.signal[used] - offset, sigma)
         if calibrated and len(measurement) == 1:
-            n = measurement.observable.density(part.signal / scale)
+            n = _density(measurement, part.signal / scale)
             weights = np.ones(len(n)) if sigma is None else sigma.min() / sigma
             yield part.t - part.t[0], n, weights
         else:
             yield _binned(measurement, part, scale)
 
 
+def _density(measurement: Measurement, signal: np.ndarray) -> np.ndarray:
+    density = measurement.observable.density(signal)
+    if density is None:
+        raise ValueError("there is no automatic guess for an observable of your own: give a guess")
+    return density
+
+
 def _binned(measurement: Measurement, part: Trace, scale: float):
     part = Trace(part.t, part.signal).log_binned(_BINS_PER_DECADE)
-    n = measurement.observable.density(part.signal / scale)
+    n = _density(measurement, part.signal / scale)
     height = (measurement.observable.sign or 1) * part.signal / scale
     dark = np.flatnonzero(height < _SEEN * height.max())
     end = max(dark[0] if len(dark) else len(n), min(_FEWEST_BINS, len(n)))
@@ -145,7 +150,9 @@ def initial_linear(measurement: Measurement) -> np.ndarray:
                 offset = max(offset, _LEAST_OFFSET)
         if measurement.scale.mode != "fixed":
             sign = measurement.observable.sign or 1
-            height = float((sign * (trace.signal - offset)).max()) or 1.0
+            height = float((sign * (trace.signal - offset)).max())
+            if height <= 0:  # the background lies above all of the decay: what is left is its span
+                height = float(np.ptp(trace.signal)) or 1.0
             n0 = float(np.asarray(measurement.n0.value)[j]) if measurement.n0.value is not None else 1.0
             scale = height / _seen_height(measurement, n0)
         rows.append((scale, offset))

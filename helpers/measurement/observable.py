@@ -113,9 +113,10 @@ class Observable:
             )
             above, below = columns.copy(), columns.copy()
             above[:, state] += step
-            below[:, state] -= step
+            # Not below an empty state, where a function such as n**1.5 has no value.
+            below[:, state] -= np.where(columns[:, state] == 0, 0.0, step)
             rise = self._called(above.reshape(n.shape)) - self._called(below.reshape(n.shape))
-            slope[:, state] = rise / (2 * step)
+            slope[:, state] = rise / (above[:, state] - below[:, state])
         return value, slope.reshape(n.shape)
 
     def _called(self, n: np.ndarray) -> np.ndarray:
