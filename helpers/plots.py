@@ -17,7 +17,7 @@ from helpers.records import Record
 from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
-from helpers.valley import cost_over
+from helpers.valley import cost_at, grid_along_valley
 
 # Okabe and Ito's palette, told apart with every common kind of colour blindness; grey is for measured points.
 COLOURS = {
@@ -49,7 +49,6 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": "small",
 }
-_GRID = 40  # points along each axis of a map
 _MARGIN = 0.03  # of a map's axes, below zero: a path along an axis must not hide behind the frame
 _LEVELS = 10.0 ** np.arange(0.5, 6.5, 0.5)  # of the cost over its minimum
 SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
@@ -215,7 +214,7 @@ def plot_cost_map(
     paths = [np.asarray(path)[:, chosen] for path in paths]
     limits = 1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits
     limits = np.where(np.array(limits) > 0, limits, fit.problem.scales[chosen])
-    _contours(ax, fit, names, [np.linspace(0, limit, _GRID) for limit in limits])
+    _contours(ax, fit, names, grid_along_valley(fit, names, limits))
     for k, path in enumerate(paths):
         colour = CURVES[k % len(CURVES)]
         ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
@@ -227,9 +226,9 @@ def plot_cost_map(
     return ax
 
 
-def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: list[np.ndarray]) -> None:
+def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: tuple[np.ndarray, np.ndarray]) -> None:
     """Draw lines of equal cost, two to a factor of 10, some with their multiple of the smallest cost."""
-    height = cost_over(fit, names, *grid) / (fit.cost or 1.0)
+    height = cost_at(fit, names, *grid) / (fit.cost or 1.0)
     levels = np.array([level for level in _LEVELS if height.min() < level < height.max()])
     if levels.size:
         lines = ax.contour(*grid, height, levels, colors=COLOURS["grey"], linewidths=0.8)

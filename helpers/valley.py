@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from helpers import kinetics
 from helpers.fitting import PARAMETERS, Fit
 from helpers.least_squares import LOSSES, Problem
+
+_ROWS, _HALF_ROW = 60, 31  # of a map: its rows, and the points from the lowest of a row to either end
 
 
 def path_of(fit: Fit) -> np.ndarray:
@@ -18,13 +21,89 @@ def path_of(fit: Fit) -> np.ndarray:
 
 def cost_over(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cost over two parameters, the others held at the fit; shape (len(second), len(first))."""
+    return cost_at(fit, names, *np.meshgrid(first, second))
+
+
+def cost_at(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the cost ½·Σ(r/σ)² at pairs of two parameters, the others held at the fit.
+
+    Parameters
+    ----------
+    fit : Fit
+    names : (str, str)
+        Two of G, k1, k2, k3, n0.
+    first, second : array_like, of one shape
+        Their values, in the trace's units.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape; with the fit's own loss and weights.
+
+    Examples
+    --------
+    >>> from helpers import fitting
+    >>> from helpers.traces import Trace
+    >>> found = fitting.fit(Trace(np.linspace(0, 5, 50), 2 / (1 + 2 * np.linspace(0, 5, 50))))
+    >>> bool(cost_at(found, ("k2", "n0"), found.rates.k2, found.n0) < 1e-12)
+    True
+    """
+    first, second = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
     chosen = [PARAMETERS.index(name) for name in names]
     values = np.array(fit.values)
-    cost = np.empty((len(second), len(first)))
-    for row, column in np.ndindex(cost.shape):
-        values[chosen] = first[column], second[row]
-        cost[row, column] = _cost(fit, values)
+    cost = np.empty(first.shape)
+    for place in np.ndindex(cost.shape):
+        values[chosen] = first[place], second[place]
+        cost[place] = _cost(fit, values)
     return cost
+
+
+def grid_along_valley(
+    fit: Fit, names: tuple[str, str], limits: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs of two parameters, 0 to `limits`, that lie densest where the cost is lowest.
+
+    A valley may be a hundred times narrower than the map that shows it: even steps would miss its floor
+    between two points and draw it as a chain of islands. So each row, at one value of the second parameter,
+    has its own steps of the first: the lowest point of the row is sought, and from there they grow with the
+    third power of the distance.
+
+    Parameters
+    ----------
+    fit : Fit
+    names : (str, str)
+        Two of G, k1, k2, k3, n0.
+    limits : (float, float)
+        Where the rows, and the values of the second parameter, end.
+
+    Returns
+    -------
+    first, second : ndarray, shape (rows, columns)
+        As `cost_at` and matplotlib's `contour` take them.
+
+    Examples
+    --------
+    >>> from helpers import fitting
+    >>> from helpers.traces import Trace
+    >>> found = fitting.fit(Trace(np.linspace(0, 5, 50), 2 / (1 + 2 * np.linspace(0, 5, 50))))
+    >>> first, second = grid_along_valley(found, ("k2", "n0"), (4.0, 4.0))
+    >>> bool(np.abs(first[second == found.n0] - found.rates.k2).min() < 1e-3)
+    True
+    """
+    end = limits[0]
+    chosen = PARAMETERS.index(names[1])
+    rows = np.union1d(np.linspace(0, limits[1], _ROWS), min(fit.values[chosen], limits[1]))
+    away = np.linspace(0, 1, _HALF_ROW) ** 3
+    first = np.empty((len(rows), 2 * _HALF_ROW - 1))
+    for line, value in zip(first, rows, strict=True):
+        lowest = minimize_scalar(
+            lambda x, value=value: float(cost_at(fit, names, x, value)),
+            bounds=(0, end),
+            method="bounded",
+            options={"xatol": 1e-5 * end},
+        ).x
+        line[:] = np.append(lowest * (1 - away[:0:-1]), lowest + (end - lowest) * away)
+    return first, np.broadcast_to(rows[:, None], first.shape)
 
 
 def _cost(fit: Fit, values: np.ndarray) -> float:
