@@ -365,8 +365,8 @@ def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
         rows = [_moment(each, moment, sign, baseline, response_fwhm) for each in traces]
         kept, zeros, edges = zip(*rows, strict=True)
         return tuple(kept), np.array(zeros), tuple(edges)
-    zeros = Quantity(moment).for_traces(len(traces), "time_zero").value
-    return tuple(traces), np.array(zeros, float), (None,) * len(traces)
+    given = Quantity(moment).for_traces(len(traces), "time_zero").value
+    return tuple(traces), np.array(given, float), (None,) * len(traces)
 
 
 def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
@@ -489,7 +489,7 @@ def _about_signal(measurement: Measurement) -> list[str]:
         "shared": "One constant background is fitted to all traces.",
     }[measurement.offset.mode]
     if measurement.offset.mode == "fixed" and np.any(measurement.offset.value):
-        background = f"The background is fixed at {np.unique(measurement.offset.value)}."
+        background = f"The background is fixed at {np.unique(np.asarray(measurement.offset.value))}."
     return [f"The signal{unit} {relation} {sign}{law[observable.kind]}.", background, noise]
 
 

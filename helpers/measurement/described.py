@@ -1,0 +1,90 @@
+"""A measurement made from its description: the files are read, and the facts of the file handed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from helpers.measurement.description import DescribedTrace, Description, find, read
+from helpers.measurement.measurement import Measurement
+from helpers.traces import Trace, load_trace
+
+_SIGNS = {"positive": 1, "negative": -1, None: None}
+
+
+def load_measurement(what: str | Path | Description | Measurement, fit: str | None = None) -> Measurement:
+    """Measurement of a name ("sample_data"), of the path of a description, or as it is.
+
+    Parameters
+    ----------
+    what : str, Path, Description or Measurement
+        A name stands for the description data/NAME.toml.
+    fit : str, optional
+        Name of the fit whose window is used; needed only where the description has several.
+
+    Raises
+    ------
+    ValueError, OSError
+        Where the description or one of its files is missing or not understood.
+
+    Examples
+    --------
+    >>> load_measurement("sample_data")
+    Measurement('sample_data': 1 trace, density, even noise)
+    """
+    if isinstance(what, Measurement):
+        return what
+    description = what if isinstance(what, Description) else read(find(str(what)))
+    window = description.fit_choice(fit).window if fit or len(description.fits) == 1 else None
+    return Measurement(
+        load_traces(description),
+        kind=description.kind,
+        name=description.name or description.path.stem,
+        window=window or description.window,
+        **_facts(description),
+    )
+
+
+def load_traces(description: Description) -> list[Trace]:
+    """Read all traces of a description, whole."""
+    is_density = description.kind == "density"
+    unit = description.signal_unit or (description.density_unit if is_density else None)
+    options = {"columns": description.columns, "decimal": description.decimal, "t_unit": description.t_unit}
+    repeated = description.repeated or "refuse"
+    return [
+        load_trace(each.file, name=each.name, signal_unit=unit, repeated=repeated, **options)
+        for each in description.traces
+    ]
+
+
+def _facts(description: Description) -> dict[str, Any]:
+    """Keyword arguments of `Measurement`, as far as the description has them."""
+    facts: dict[str, Any] = {
+        name: getattr(description, name)
+        for name in (
+            *("several", "density_unit", "baseline", "response_fwhm", "p0_cm3", "fluence_error_percent"),
+            *("noise", "sigma_relative_percent", "sigma_floor"),
+        )
+    }
+    facts["n0"] = description.n0
+    facts["sign"] = _SIGNS[description.sign]
+    if isinstance(description.repetition_Hz, int | float):
+        facts["repetition_Hz"] = description.repetition_Hz
+    if description.film is not None and description.n0 != "unknown":
+        facts["film"] = vars(description.film)
+    for name in ("scale", "offset", "time_zero"):
+        facts[name] = _of_traces(description.traces, name, getattr(description, name))
+    for name in ("fluence_uJ_cm2", "n0_cm3"):
+        values = [getattr(each, name) for each in description.traces]
+        if description.n0 != "unknown" and None not in values:
+            facts[name] = values
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _of_traces(traces: tuple[DescribedTrace, ...], name: str, common):
+    """Return what is said of all traces, or one value for each where a trace says otherwise."""
+    own = [getattr(each, name) for each in traces]
+    if all(value is None for value in own):
+        return list(common) if isinstance(common, tuple) else common
+    values = list(common) if isinstance(common, tuple) else [common] * len(traces)
+    return [value if mine is None else mine for value, mine in zip(values, own, strict=True)]
