@@ -103,11 +103,17 @@ def array(entries: dict, *way: str) -> list:
     return value
 
 
-def texts(entries: dict, *way: str) -> dict[str, str]:
-    """Return entries that all are texts."""
+def table(entries: dict, *way: str) -> dict:
+    """Return entries in braces, whatever they hold."""
     value = take(entries, *way)
     if not isinstance(value, dict):
         raise _wrong(value, way, "entries in braces")
+    return value
+
+
+def texts(entries: dict, *way: str) -> dict[str, str]:
+    """Return entries that all are texts."""
+    value = table(entries, *way)
     return {name: text(value, name) for name in value}
 
 

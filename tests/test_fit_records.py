@@ -1,0 +1,274 @@
+"""A record of any fit says what was fitted, makes the fit again without a search, and repeats its bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from five_fits import EQUATION, LAWS, MAKE, counts, density, made
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import fit_records, records
+from helpers.fits import fit
+from helpers.kinetics import Equation, RateLaw
+from helpers.measurement import Measurement, Quantity
+from helpers.paths import ROOT
+from helpers.traces import Trace
+
+each_kind = pytest.mark.parametrize("name", MAKE)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(name):
+        return records.save(made(name), tmp_path / "mine.par")
+
+    return save
+
+
+@each_kind
+class TestEveryKind:
+    def test_a_record_has_the_values_errors_and_units_by_name(self, name, saved):
+        found, record = made(name), records.load(saved(name))
+        free = found.status == "free"
+        assert (np.abs(record.values - found.values) <= 1e-3 * found.stderr)[free].all()
+        pd.testing.assert_series_equal(record.values[~free], found.values[~free], rtol=1e-8)
+        pd.testing.assert_series_equal(record.stderr, found.stderr, rtol=5e-3)
+        pd.testing.assert_series_equal(record.status, found.status)
+        pd.testing.assert_series_equal(record.units, found.units)
+        np.testing.assert_allclose(record.guess, [*found.guess.values()], rtol=5e-6)
+        np.testing.assert_allclose([record.cost, record.rmse], [found.cost, found.rmse], rtol=5e-6)
+        assert (record.loss, record.f_scale, record.converged) == ("linear", 1.0, True)
+
+    def test_the_fit_is_made_again_without_a_search(self, name, saved):
+        found = made(name)
+        again = records.load(saved(name)).on(found.measurement, LAWS[name])
+        assert again.evaluations == 1
+        assert again.cost == pytest.approx(found.cost, rel=1e-6)
+        pd.testing.assert_series_equal(again.stderr, found.stderr, rtol=1e-4)
+        pd.testing.assert_series_equal(again.status, found.status)
+        for one, other, trace in zip(again.curves(), found.curves(), found.traces, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(trace.signal).max())
+
+    def test_the_fit_that_was_made_again_can_go_on(self, name, saved):
+        found = made(name)
+        again = records.load(saved(name)).on(found.measurement, LAWS[name]).refit()
+        free = found.status == "free"
+        assert (np.abs(again.values - found.values) <= 1e-4 * found.stderr)[free].all()
+
+    def test_the_same_fit_is_the_same_bytes(self, name, saved, tmp_path):
+        written = saved(name).read_bytes()
+        assert records.save(MAKE[name](), tmp_path / "again.par").read_bytes() == written
+        assert b"\r" not in written
+        assert written.endswith(b"}\n")
+
+    def test_searches_that_differ_in_rounding_write_the_same_bytes(self, name, saved, tmp_path):
+        found, written = made(name), saved(name).read_bytes()
+        draw = np.random.default_rng(20190110)
+        errors = np.nan_to_num(np.array(found.stderr)) / found.problem.scales
+        for noise in draw.uniform(-1e-7, 1e-7, (10, len(errors))):
+            x = found.minimum.x + noise * errors
+            cost = found.cost * (1 + 1e-4 * noise[0])
+            moved = found.at(replace(found.minimum, x=x, cost=cost))
+            assert records.save(moved, tmp_path / "moved.par").read_bytes() == written
+
+    def test_a_record_that_is_written_again_is_the_same_text(self, name, saved):
+        text = saved(name).read_text(encoding="utf-8")
+        content = records.load(saved(name)).content()
+        assert json.dumps(content, indent=2, ensure_ascii=False) + "\n" == text
+
+    def test_the_trace_that_changed_is_named(self, name, saved):
+        found, record = made(name), records.load(saved(name))
+        assert record.belongs_to(found.measurement)
+        signals = [trace.signal.copy() for trace in found.traces]
+        signals[-1][3] += 1.0
+        other = found.measurement.with_signals(signals)
+        assert not record.belongs_to(other)
+        with pytest.raises(ValueError, match=f"trace '{found.traces[-1].name}' .*not the one"):
+            record.on(other, LAWS[name])
+
+
+class TestBelonging:
+    def test_another_number_of_traces_is_refused(self, saved):
+        with pytest.raises(ValueError, match="4 traces and this measurement 1"):
+            records.load(saved("series")).on(counts())
+
+    @pytest.mark.parametrize(
+        ("entry", "change"),
+        [
+            ("n0", {"n0": 1e17}),
+            ("p0", {"p0": 1e16}),
+            ("noise", {"noise": "even"}),
+            ("offset", {"offset": "fixed"}),
+            ("response_fwhm", {"response_fwhm": 1.0}),
+            ("time_zero", {"time_zero": 0.25}),
+        ],
+    )
+    def test_a_measurement_described_otherwise_is_refused_by_entry(self, saved, entry, change):
+        measurement = counts()
+        options = {"observable": "photoluminescence", "time_zero": 0.0, "offset": "free", "noise": "poisson"}
+        n0 = np.asarray(measurement.n0.value)
+        other = Measurement(measurement.traces, **{"n0": n0} | options | change)
+        with pytest.raises(ValueError, match=f"measurement's {entry} is .* and was "):
+            records.load(saved("counts")).on(other)
+
+    def test_a_bare_trace_serves_where_one_was_fitted(self, saved):
+        assert records.load(saved("density")).on(density()).converged
+
+
+class TestEquations:
+    def test_the_equation_must_be_given(self, saved):
+        with pytest.raises(ValueError, match="equation 'traps_and_light': give it as law="):
+            records.load(saved("equation")).on(made("equation").measurement)
+
+    def test_a_changed_source_is_refused(self, saved):
+        def traps_and_light(t, n, args):
+            return -args[0] * n - args[1] * n**3
+
+        law = Equation(traps_and_light, ["k1", "k2"], orders={"k1": 1, "k2": 2})
+        with pytest.raises(ValueError, match="'traps_and_light' has changed since"):
+            records.load(saved("equation")).on(made("equation").measurement, law)
+
+    @pytest.mark.parametrize("law", [RateLaw(), Equation(EQUATION.f, ["a", "b"])])
+    def test_another_law_is_refused(self, saved, law):
+        with pytest.raises(ValueError, match="equation 'traps_and_light' of k1, k2"):
+            records.load(saved("equation")).on(made("equation").measurement, law)
+
+    def test_a_changed_observable_is_seen_by_its_cost(self, tmp_path):
+        def seen_through(power):
+            return Measurement(density().log_binned(10), observable=lambda n: n**power, n0=Quantity(800.0))
+
+        found = fit(seen_through(1.0), {"k1": 1e-2, "k2": 1e-3}, law=EQUATION)
+        record = records.load(records.save(found, tmp_path / "own.par"))
+        assert record.on(seen_through(1.0), EQUATION).cost == pytest.approx(found.cost, rel=1e-4)
+        with pytest.raises(ValueError, match=r"at the saved values the cost is .* has changed since"):
+            record.on(seen_through(1.1), EQUATION)
+
+
+class TestOddFits:
+    def test_a_fit_that_could_not_be_computed_comes_back_as_it_was(self, tmp_path):
+        failed = fit(density(), (0, 0, 1e300, 0))
+        assert not failed.converged
+        record = records.load(records.save(failed, tmp_path / "failed.par"))
+        assert (record.cost, record.converged, record.message) == (math.inf, False, failed.message)
+        assert math.isnan(record.rmse)
+        assert record.stderr.isna().all()
+        again = record.on(density())
+        assert (again.cost, again.converged) == (math.inf, False)
+
+    def test_a_direction_that_the_data_leave_open_stays_open(self, tmp_path):
+        t = np.linspace(0, 1, 40)
+        found = fit(Trace(t, np.exp(-t)), (0, 1, 0, 0))
+        found.__dict__["stderr"] = found.stderr.where(found.stderr.index != "k1", math.inf)
+        assert records.load(records.save(found, tmp_path / "open.par")).stderr["k1"] == math.inf
+
+    def test_a_fit_without_noise_is_made_again(self, tmp_path):
+        t = np.linspace(0, 5, 50)
+        found = fit(Trace(t, 2 / (1 + 2 * t)))
+        record = records.load(records.save(found, tmp_path / "exact.par"))
+        np.testing.assert_allclose(record.on(found.measurement).curves()[0], 2 / (1 + 2 * t), rtol=1e-5)
+
+    def test_what_ended_on_its_bound_stays_there(self, tmp_path):
+        t = np.linspace(0, 3, 60)
+        law = Equation(lambda t, n, args: -args[0] * n, ["k"], lower=0.75, orders={"k": 1})
+        found = fit(Trace(t, np.exp(-0.7 * t)), {"k": 1.0}, law=law)
+        assert found.status["k"] == "bound"
+        again = records.load(records.save(found, tmp_path / "a.par")).on(found.measurement, law)
+        assert (again.status["k"], again.values["k"]) == ("bound", 0.75)
+
+    def test_a_robust_loss_is_kept(self, tmp_path):
+        found = fit(density(), loss="soft_l1", f_scale=0.3)
+        record = records.load(records.save(found, tmp_path / "a.par"))
+        assert (record.loss, record.f_scale) == ("soft_l1", 0.3)
+        assert record.on(density()).cost == pytest.approx(found.cost, rel=1e-6)
+
+
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+sizes = st.one_of(st.floats(min_value=0), st.just(math.nan))
+
+
+@given(
+    value=st.lists(numbers, min_size=5, max_size=5),
+    error=st.lists(sizes, min_size=5, max_size=5),
+    cost=sizes,
+    text=st.text(max_size=20),
+    status=st.lists(st.sampled_from(["free", "fixed", "bound"]), min_size=5, max_size=5),
+)
+def test_any_record_comes_back_as_it_was(value, error, cost, text, status):
+    record = fit_records.record_of(made("density"))
+    names = record.values.index
+    other = replace(
+        record,
+        values=pd.Series(value, names),
+        stderr=pd.Series(error, names),
+        status=pd.Series(status, names),
+        guess=pd.Series(value[::-1], names),
+        cost=cost,
+        rmse=cost,
+        message=text,
+        measurement=record.measurement | {"name": text},
+    )
+    written = json.dumps(other.content(), allow_nan=False)
+    back = fit_records.record_from(json.loads(written))
+    assert json.dumps(back.content()) == written
+    np.testing.assert_array_equal(back.values, value)
+    np.testing.assert_array_equal(back.stderr, error)
+    np.testing.assert_array_equal([back.cost, *back.guess], [cost, *value[::-1]])
+
+
+class TestFiles:
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_files_of_the_first_version_are_still_read(self, number):
+        record = records.load(ROOT / "results" / f"20190110_cubic_{number}.par")
+        assert isinstance(record, records.Record)
+        assert record.belongs_to(density())
+
+    def test_a_file_of_a_newer_workbook_asks_for_an_update(self, saved):
+        path = saved("density")
+        path.write_text(path.read_text(encoding="utf-8").replace("version 2", "version 3"), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"mine\.par was written by a newer workbook .*; update") as told:
+            records.load(path)
+        assert "delete" not in str(told.value)
+
+    @pytest.mark.parametrize("name", ["series", "equation"])
+    def test_each_entry_that_is_missing_or_of_the_wrong_kind_is_refused(self, name, saved):
+        path = saved(name)
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        for *way, last in leaves(whole):
+            if way[:1] == ["versions"] or last == "format":
+                continue
+            for wrong in ("take out", {"a": 1}):
+                content = json.loads(json.dumps(whole))
+                place = content
+                for key in way:
+                    place = place[key]
+                if wrong == "take out":
+                    del place[last]
+                else:
+                    place[last] = wrong
+                path.write_text(json.dumps(content), encoding="utf-8")
+                with pytest.raises(ValueError, match=r"mine\.par is no whole record .*fit again and save"):
+                    records.load(path)
+
+    def test_a_negative_error_is_refused(self, saved):
+        path = saved("density")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["optimized"]["k1"]["stderr"] = -1.0
+        path.write_text(json.dumps(content), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"optimized\.k1\.stderr = -1 is negative"):
+            records.load(path)
+
+
+def leaves(node, way=()):
+    """Yield the way to every entry of nested dictionaries and lists of them."""
+    rows = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in rows:
+        if isinstance(node, dict) or isinstance(value, dict):
+            yield (*way, key)
+        if isinstance(value, dict | list):
+            yield from leaves(value, (*way, key))
