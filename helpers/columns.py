@@ -93,8 +93,8 @@ def _is_of_time(name: str) -> bool:
 
 def _by_wish(table: Table, columns: Sequence[int | str]) -> list[int]:
     count = table.values.shape[1]
-    known = {name: k for k, name in enumerate(table.names) if table.names.count(name) == 1}
-    known |= {k: k for k in range(count)}
+    known: dict[int | str, int] = {k: k for k in range(count)}
+    known |= {name: k for k, name in enumerate(table.names) if table.names.count(name) == 1}
     unknown = [column for column in columns if column not in known]
     if unknown or len(columns) not in (2, 3) or isinstance(columns, str):
         raise ValueError(

@@ -79,8 +79,8 @@ def triangle_of(jacobian: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     table = np.zeros((pieces * rows, columns))
     table[: len(residuals), :-1] = jacobian
     table[: len(residuals), -1] = residuals
-    triangles = np.linalg.qr(table.reshape(pieces, rows, columns), mode="r")
-    return triangles[0] if pieces == 1 else np.linalg.qr(triangles.reshape(-1, columns), mode="r")
+    triangles = np.asarray(np.linalg.qr(table.reshape(pieces, rows, columns), mode="r"))
+    return triangles[0] if pieces == 1 else np.asarray(np.linalg.qr(triangles.reshape(-1, columns), mode="r"))
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -102,7 +102,7 @@ def _chance_rises(triangle, x, free, held, variance, freedom) -> np.ndarray | No
     kept = near | (held & free)
     order = np.concatenate([np.flatnonzero(free & ~kept), np.flatnonzero(kept)])
     count = int(kept.sum())
-    upper = np.linalg.qr(slopes[:, order], mode="r")[-count:, -count:]
+    upper = np.asarray(np.linalg.qr(slopes[:, order], mode="r"))[-count:, -count:]
     room = np.where(near, x, np.inf)[kept]
     noise, noise_variance = _draws(count, freedom)
     rises = _bounded_cost(upper, noise, room, ~held[kept])

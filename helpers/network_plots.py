@@ -105,8 +105,8 @@ def seen_and_unseen(
     for part, (marker, colour, label, up) in enumerate(looks):
         for row, pair in enumerate(accuracies.values()):
             values = 100 * pair[part]
-            ax.plot(values, np.full(len(values), row + up), marker, color=colour, alpha=0.6, label=label)
-            label = None  # one entry in the legend is enough
+            once = label if row == 0 else None  # one entry in the legend is enough
+            ax.plot(values, np.full(len(values), row + up), marker, color=colour, alpha=0.6, label=once)
     ax.set_yticks(range(len(accuracies)), list(accuracies))
     ax.invert_yaxis()
     ax.set_xlim(-4, 104)

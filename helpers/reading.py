@@ -176,17 +176,17 @@ def _header(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the column names and the units from the last lines above the numbers, or empty tuples."""
     filled = [(row, line) for row, line in enumerate(above, 1) if re.search(r"[^\W\d_]", line)]
-    words = []
+    words: list[tuple[str, ...]] = []
     for row, line in filled:
         is_comment = dialect.is_comment(line, width)
-        fields = dialect.fields(line.strip(BLANKS).lstrip("#%!;/ "))
+        fields = tuple(dialect.fields(line.strip(BLANKS).lstrip("#%!;/ ")))
         if dialect.separator and row == len(above) and not is_comment and len(fields) not in (1, width):
             raise ValueError(
                 f"{file}, row {row}: {len(fields)} column names but {width} columns of numbers follow;"
                 " correct the line, or mark it as a comment with '#'"
             )
         if len(fields) == width or not is_comment:  # a header may stand above other comments
-            words.append(() if any(map(dialect.is_number, fields)) else tuple(fields))
+            words.append(() if any(map(dialect.is_number, fields)) else fields)
     words = [fields if len(fields) == width else () for fields in words[-4:]]
     for index, fields in reversed(list(enumerate(words))):  # Origin writes a remark below names and units
         if fields and is_time(fields[0].strip("[]()")):
@@ -198,7 +198,8 @@ def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: Dia
     """Refuse a file in which every decimal mark could as well be a thousands separator (1,234)."""
     if dialect == (",", "."):
         return
-    first, marked, short, long = 0, set(), set(), set()
+    first = 0
+    marked, short, long = set[int](), set[int](), set[int]()
     for row, line in zip(rows, cells, strict=True):
         for column, field in enumerate(line.split(",")):
             if "." not in field:

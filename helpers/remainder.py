@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -195,11 +196,8 @@ def held_out_study(
         "binary digits": binary_digits,
         "residue angle": residue_angle(divisor),
     }
-    options = {"samples": 32_000, "epochs": 8, "optimizer": "adam", "held_out": held_out}
-    return {
-        name: train_encoded(encode(numbers), numbers % divisor, seeds, **options)
-        for name, encode in encodings.items()
-    }
+    train = partial(train_encoded, samples=32_000, epochs=8, optimizer="adam", held_out=held_out)
+    return {name: train(encode(numbers), numbers % divisor, seeds) for name, encode in encodings.items()}
 
 
 def _orders(

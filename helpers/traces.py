@@ -292,8 +292,11 @@ def load_trace(
     refuse_bad_numbers(table, chosen)
     if name is None:
         name = Path(path.name.removesuffix(".gz")).stem
+    t, signal, *sigma = table.values[:, chosen].T
     return Trace(
-        *table.values[:, chosen].T,
+        t,
+        signal,
+        sigma[0] if sigma else None,
         name=name,
         t_unit=time_unit(table, chosen[0], t_unit),
         signal_unit=unit_of_signal(table, chosen[1], signal_unit),

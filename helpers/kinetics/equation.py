@@ -89,11 +89,7 @@ class Equation(Law):
         self.excited = (excited,) if isinstance(excited, int) else tuple(excited)
         if self.states < 1 or not self.excited or not set(self.excited) <= set(range(self.states)):
             raise ValueError(f"excited = {excited!r}: name states from 0 to {self.states - 1}")
-        self.dark = np.zeros(self.states) if dark is None else dark
-        if not callable(self.dark):
-            self.dark = np.atleast_1d(np.asarray(self.dark, float))
-            if self.dark.shape != (self.states,) or not np.isfinite(self.dark).all():
-                raise ValueError(f"dark = {dark!r}: give one finite number for each of {self.states} states")
+        self.dark = dark if callable(dark) else self._fixed_dark(dark)
         bounds = np.asarray(lower, float)
         if (bounds.ndim and bounds.shape != (len(names),)) or np.isnan(bounds).any():
             raise ValueError(f"lower = {lower!r}: give one bound, or one for each of {', '.join(names)}")
@@ -134,6 +130,12 @@ class Equation(Law):
             derivatives[..., index] = self._difference(t, row, index, step, lower[index], n)
         return n, derivatives
 
+    def _fixed_dark(self, dark: Sequence[float] | None) -> np.ndarray:
+        states = np.zeros(self.states) if dark is None else np.atleast_1d(np.asarray(dark, float))
+        if states.shape != (self.states,) or not np.isfinite(states).all():
+            raise ValueError(f"dark = {dark!r}: give one finite number for each of {self.states} states")
+        return states
+
     def _states_at(self, t, start, values) -> np.ndarray:
         single = self.states == 1
         n0 = float(start[0]) if single else start
@@ -158,18 +160,19 @@ class Equation(Law):
         return rates(t, np.atleast_1d(n))
 
     def before(self, values):  # noqa: D102 (see Law)
-        if not callable(self.dark):
-            return self.dark, np.zeros((self.states, len(values)))
+        dark = self.dark
+        if not callable(dark):
+            return dark, np.zeros((self.states, len(values)))
         slopes = np.zeros((self.states, len(values)))
         for index, value in enumerate(values):
             step = _DIFFERENCE * abs(value) or _LEAST_STEP
             moved = np.array(values, float)
             moved[index] += step
-            slopes[:, index] = (self._dark_states(moved) - self._dark_states(values)) / step
-        return self._dark_states(values), slopes
+            slopes[:, index] = (self._dark_states(dark, moved) - self._dark_states(dark, values)) / step
+        return self._dark_states(dark, values), slopes
 
-    def _dark_states(self, values) -> np.ndarray:
-        states = np.atleast_1d(np.asarray(self.dark(values), float))
+    def _dark_states(self, dark: Callable, values) -> np.ndarray:
+        states = np.atleast_1d(np.asarray(dark(values), float))
         if states.shape != (self.states,):
             raise ValueError(
                 f"dark returned {states.tolist()}; return one number for each of {self.states} states"

@@ -52,7 +52,7 @@ class Quantity:
         return f"Quantity([{numbers}], {self.mode})"
 
     def __len__(self) -> int:
-        return len(np.atleast_1d(self.value))
+        return np.asarray(self.value).size
 
     def for_traces(self, count: int, name: str) -> Quantity:
         """Return the quantity with one value for each of `count` traces, or refuse it by its name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
@@ -122,7 +123,7 @@ def clock(
     [0.0, 1.0, 2.0]
     """
     t = np.asarray(t, float) - time_zero
-    settings = {"time_zero": float(time_zero), "response_fwhm": response_fwhm, "period": period}
+    timed = partial(Clock, time_zero=float(time_zero), response_fwhm=response_fwhm, period=period)
     for name, value in (("response_fwhm", response_fwhm), ("repetition_period", period)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} = {value:g}: give a positive time, or None for none")
@@ -132,14 +133,14 @@ def clock(
             " no decay is left; give time_zero on the trace's own axis"
         )
     if response_fwhm is not None:
-        return Clock(*_with_response(t, response_fwhm / FWHM_PER_SIGMA, period), **settings)
+        return timed(*_with_response(t, response_fwhm / FWHM_PER_SIGMA, period))
     if period is not None:
-        return Clock(np.mod(t, period), None, **settings)
+        return timed(np.mod(t, period), None)
     if (t >= 0).all():
-        return Clock(t, None, **settings)
+        return timed(t, None)
     rows = np.flatnonzero(t >= 0)
     entries = (np.ones(len(rows)), (rows, np.arange(len(rows))))
-    return Clock(t[rows], csr_array(entries, shape=(len(t), len(rows))), **settings)
+    return timed(t[rows], csr_array(entries, shape=(len(t), len(rows))))
 
 
 def _with_response(t, sigma: float, period: float | None) -> tuple[np.ndarray, csr_array]:
