@@ -285,3 +285,18 @@ def test_the_code_reads_the_same_everywhere(options):
     command = [sys.executable, "-m", "ruff", *options, "--no-cache", "--quiet", str(ROOT)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_types_agree():
+    # A None where an array is meant, or a number where a name is, is found here and not by a user.
+    command = [sys.executable, "-m", "mypy", "--no-error-summary"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_packages_import_downwards_only():
+    # Whoever reads one package understands it from those below it, indirect imports included.
+    program = "import sys, importlinter.cli as cli; sys.exit(cli.lint_imports(no_cache=True, no_logo=True))"
+    command = [sys.executable, "-X", "utf8", "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
