@@ -199,7 +199,7 @@ def test_a_description_and_arrays_say_the_same():
 def test_the_sample_is_described_as_the_notebooks_load_it():
     assert (DATA / "sample_data.toml").exists()
     measurement = load_measurement("sample_data")
-    assert (len(measurement.traces[0]), measurement.traces[0].signal[0]) == (751, 800.0)
+    assert (len(measurement.traces[0]), measurement.traces[0].signal[0]) == (751, 800.04)
 
 
 def test_own_observables_need_their_function():

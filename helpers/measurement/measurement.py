@@ -369,6 +369,18 @@ def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
     return tuple(traces), np.array(given, float), (None,) * len(traces)
 
 
+def _each_timed(traces, moments, observable: Observable, baseline, response_fwhm):
+    """Likewise, where each trace has a time zero of its own kind."""
+    if len(moments) != len(traces):
+        raise ValueError(
+            f"time_zero holds {len(moments)} entries for {len(traces)} traces; give one for each"
+        )
+    pairs = zip(traces, moments, strict=True)
+    rows = [_timed([each], moment, observable, baseline, response_fwhm) for each, moment in pairs]
+    kept, zeros, edges = zip(*rows, strict=True)
+    return tuple(each[0] for each in kept), np.concatenate(zeros), tuple(each[0] for each in edges)
+
+
 def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
     if moment == "first":
         return trace, trace.t[0], None
