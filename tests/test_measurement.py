@@ -148,6 +148,15 @@ class TestTimes:
         assert edge.time == pytest.approx(1.0, abs=0.02)
         assert edge.width == pytest.approx(2 * np.log(9) * 0.2, rel=0.1)
 
+    def test_each_trace_may_have_its_own_kind_of_time_zero(self):
+        settings = {"kind": "TRPL counts", "n0_cm3": [N0, N0], "p0_cm3": 0}
+        measurement = Measurement([counts(), counts(seed=2)], time_zero=["edge", 0.0], **settings)
+        assert measurement.time_zero[1] == 0.0
+        assert measurement.edges[1] is None
+        assert len(measurement.traces[0]) < len(measurement.traces[1])
+        with pytest.raises(ValueError, match="1 entries for 2 traces"):
+            Measurement([counts(), counts()], time_zero=["edge"], **settings)
+
     def test_a_trace_without_a_rise_has_no_edge(self):
         assert rising_edge(Trace([0, 1, 2], [4, 2, 1])) is None
 

@@ -365,6 +365,8 @@ def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
         rows = [_moment(each, moment, sign, baseline, response_fwhm) for each in traces]
         kept, zeros, edges = zip(*rows, strict=True)
         return tuple(kept), np.array(zeros), tuple(edges)
+    if isinstance(moment, list | tuple) and any(isinstance(each, str) for each in moment):
+        return _each_timed(traces, moment, observable, baseline, response_fwhm)
     given = Quantity(moment).for_traces(len(traces), "time_zero").value
     return tuple(traces), np.array(given, float), (None,) * len(traces)
 
