@@ -49,7 +49,11 @@ def load_traces(description: Description) -> list[Trace]:
     """Read all traces of a description, whole."""
     is_density = description.kind == "density"
     unit = description.signal_unit or (description.density_unit if is_density else None)
-    options = {"columns": description.columns, "decimal": description.decimal, "t_unit": description.t_unit}
+    options: dict[str, Any] = {
+        "columns": description.columns,
+        "decimal": description.decimal,
+        "t_unit": description.t_unit,
+    }
     repeated = description.repeated or "refuse"
     return [
         load_trace(each.file, name=each.name, signal_unit=unit, repeated=repeated, **options)
