@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import itertools
+import pkgutil
 import re
 import subprocess
 import sys
@@ -19,42 +20,19 @@ from helpers.paths import RESULTS, ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ROOMS = sorted(path for path in (ROOT / "helpers").glob("*.py") if path.stem != "__init__")
-PAGES = [path for path in (ROOT / "README.md", ROOT / "data" / "README.md", *NOTEBOOKS) if path.exists()]
+TEXTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+PAGES = [path for path in (*TEXTS, *NOTEBOOKS) if path.exists()]
 
 # The house, ground floor first: a room imports only rooms named before it.
 ORDER = (
-    *(
-        "paths",
-        "progress",
-        "units",
-        "texts",
-        "entries",
-        "dialects",
-        "reading",
-        "columns",
-        "traces",
-        "slopes",
-        "kinetics",
-        "pulses",
-        "least_squares",
-    ),
-    *("equations", "guesses", "excitation", "measurement", "fits", "observables", "separable"),
+    *("paths", "progress", "units", "texts", "entries", "dialects", "reading", "columns", "traces", "slopes"),
+    *("kinetics", "excitation", "measurement", "fits", "evidence"),
+    *("pulses", "least_squares", "equations", "guesses", "observables", "separable"),
     *("series_model", "series_fit", "series", "fitting"),
     *("likelihood_ratio", "profile_path", "profiles", "model_choice", "advice"),
-    *(
-        "series_advice",
-        "uncertainty",
-        "valley",
-        "fit_records",
-        "records",
-        "plots",
-        "plots_physics",
-        "plots_errors",
-        "sliders",
-        "pixels",
-        "panel_view",
-        "panel",
-    ),
+    *("series_advice", "uncertainty", "valley", "fit_records", "records"),
+    *("plots_style", "plots_fit", "plots", "plots_physics", "plots_errors"),
+    *("sliders", "pixels", "panel_view", "panel"),
     *("backend", "network_plots", "remainder", "digits", "digit_networks"),
 )
 # The Keras studies stand beside the house: no other room imports them.
@@ -191,6 +169,43 @@ def test_no_link_leads_nowhere(page):
     targets = re.findall(r"\]\(<?([^)>\s]+)>?[^)]*\)|<img[^>]*src=\"([^\"]+)\"", text)
     inside = [target for pair in targets for target in pair if target and not elsewhere(target)]
     assert [target for target in inside if not (page.parent / target.split("#")[0]).exists()] == []
+
+
+class TestContributing:
+    """Whoever wants to change something is sent to what is there."""
+
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    commands = tuple(re.findall(r"```(.*?)```", text, flags=re.DOTALL))
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+    def test_names_only_what_exists(self):
+        quoted = set(re.findall(r"`([^`]+)`", self.prose))
+        assert [name for name in sorted(quoted) if not (is_path(name) or is_name(name))] == []
+
+    def test_gives_commands_for_files_that_exist(self):
+        words = [word for block in self.commands for word in block.split() if "/" in word]
+        assert words
+        assert [word for word in words if not is_path(word)] == []
+
+    def test_has_every_package_on_its_map(self):
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        packages = [name.replace(".", "/") for name in project["tool"]["setuptools"]["packages"]]
+        assert [package for package in packages if f"`{package}/`" not in self.text] == []
+
+
+def is_path(name: str) -> bool:
+    return (ROOT / name).exists()
+
+
+def is_name(name: str) -> bool:
+    """Whether a dotted name leads from `helpers` to a module, class, function or method."""
+    if not re.fullmatch(r"helpers(\.\w+)+", name):
+        return name in {"ax=None", "assert"}
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def elsewhere(target: str) -> bool:
