@@ -1,0 +1,55 @@
+"""How often do 95 % intervals hold the truth? Of the sample's noise they do only with the right weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers import fitting, kinetics
+from helpers.kinetics import Rates
+from helpers.paths import DATA
+from helpers.traces import load_trace
+
+MADE_WITH = Rates(0.0, 1.02e-2, 1.03e-3, 1.1e-7)  # data/make_sample_data.py, as are the next two lines
+N0 = 800.0
+SHARE, FLOOR = 0.003, 0.3
+SETS = 400
+JUDGED = ("k1", "k2", "k3", "n0")  # G is on its bound 0 in half of the sets and has no error there
+
+
+def covered(fit):
+    """Say of each judged parameter whether value ± 1.96 errors holds the truth."""
+    truth = fitting.Parameters(*MADE_WITH, N0)
+    away = [(getattr(fit.values, name) - getattr(truth, name)) for name in JUDGED]
+    return np.abs(away) < 1.96 * np.array([getattr(fit.stderr, name) for name in JUDGED])
+
+
+@pytest.fixture(scope="module")
+def coverage():
+    """Shares of the simulated samples whose intervals hold the truth, without and with weights."""
+    decay = load_trace(DATA / "sample_data.csv").from_peak()
+    curve = kinetics.solve(decay.elapsed, N0, MADE_WITH)
+    random = np.random.default_rng(20190110)
+    plain, weighted = [], []
+    for _ in range(SETS):
+        noise = random.standard_normal((2, len(decay)))
+        trace = replace(decay, signal=curve * (1 + SHARE * noise[0]) + FLOOR * noise[1])
+        first = fitting.fit(trace, MADE_WITH)
+        sigma = np.hypot(SHARE * first.curve(), FLOOR)
+        second = fitting.fit(replace(trace, sigma=sigma), first.rates, n0=first.n0)
+        plain.append(covered(first))
+        weighted.append(covered(second))
+    shares = np.mean(plain, axis=0), np.mean(weighted, axis=0)
+    return [dict(zip(JUDGED, share.tolist(), strict=True)) for share in shares]
+
+
+def test_with_the_right_weights_95_per_cent_are_95_per_cent(coverage):
+    _, weighted = coverage
+    assert all(0.92 < share < 0.98 for share in weighted.values()), weighted
+
+
+def test_without_weights_the_errors_are_too_small_as_notebook_04_says(coverage):
+    plain, _ = coverage
+    assert plain == pytest.approx({"k1": 0.85, "k2": 0.65, "k3": 0.5, "n0": 0.3}, abs=0.05)
