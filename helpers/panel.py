@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -17,17 +18,234 @@ import numpy as np
 from helpers import fitting, guesses, kinetics
 from helpers.fitting import PARAMETERS
 from helpers.kinetics import Rates
-from helpers.panel_view import HEIGHT, SCALES, WIDTH, DecayView, raised, rmse_text, share_bar, shares_text
+from helpers.panel_view import (
+    HEIGHT,
+    SCALES,
+    WIDTH,
+    BlitView,
+    DecayView,
+    raised,
+    rmse_text,
+    share_bar,
+    shares_text,
+)
 from helpers.pixels import InlineImage
 from helpers.sliders import ParameterControl, in_turn, slider_stops
 from helpers.traces import Trace
 from helpers.units import axis_label
 
 _TITLE = -1  # the menu's first line, no guess
-_LEFT = 388  # pixels
+LEFT = 388  # pixels
 
 
-class GuessPanel(widgets.Box):
+class SliderPanel(widgets.Box):
+    """Rows of sliders, buttons, a menu of what was kept, and texts beside a picture: any panel's widgets.
+
+    Parameters
+    ----------
+    view : BlitView
+    controls : dict of name to ParameterControl
+    heading : str
+        HTML above the rows.
+    extra : widget, optional
+        Stands below the first line of numbers.
+    width : int
+        Of the column of rows, in pixels.
+    """
+
+    _held = False
+    fit: Any = None
+
+    def __init__(
+        self,
+        view: BlitView,
+        controls: Mapping[str, ParameterControl],
+        heading: str,
+        *,
+        extra: Sequence[widgets.Widget] = (),
+        width: int = LEFT,
+    ) -> None:
+        self.view, self.controls, self._width = view, dict(controls), width
+        self.kept: list = []
+        self._make_widgets()
+        layout = {"flex_flow": "row wrap", "max_width": f"{width + WIDTH}px"}
+        super().__init__([self._left(heading, extra), self._right()], layout=layout)
+        self.add_class("guess-panel")
+        self._connect()
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        # Where no kernel runs (a code-hosting site, exported HTML) the panel is shown as this picture.
+        picture = base64.b64encode(self.still()).decode("ascii")
+        return super()._repr_mimebundle_(**kwargs) | {"image/png": picture}
+
+    @in_turn
+    def still(self) -> bytes:
+        """PNG of the panel as it stands, sliders and numbers included."""
+        return self.view.still([each.drawn for each in self.controls.values()], self._notes())
+
+    def _make_widgets(self) -> None:
+        texts = {"suggest": "Suggest", "fit": "Fit from here", "keep": "Keep this guess", "reset": "Reset"}
+        layout = {"width": "auto", "margin": "2px"}
+        self.buttons = {
+            name: widgets.Button(description=text, layout=layout).add_class(f"btn-{name}")
+            for name, text in texts.items()
+        }
+        self.scale = widgets.ToggleButtons(
+            options=SCALES, value=self.view.scale, style={"button_width": "90px"}
+        )
+        self.menu = widgets.Dropdown(layout={"width": "auto"})
+        self.picture = InlineImage(
+            width=WIDTH, height=HEIGHT, layout={"width": "100%", "height": "auto", "margin": "0"}
+        )
+        self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
+        self.message.layout = {"height": "48px", "overflow": "auto"}
+        named = {"scale": self.scale, "kept": self.menu, "picture": self.picture}
+        named |= {"rmse": self.readout, "shares": self.split, "status": self.message}
+        for name, widget in named.items():
+            widget.add_class(name)
+
+    def _left(self, heading: str, extra: Sequence[widgets.Widget]) -> widgets.VBox:
+        parts = [widgets.HTML(heading), *self.controls.values(), self.readout, *extra, self.split]
+        parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
+        return widgets.VBox(parts, layout={"width": f"{self._width}px", "flex": "0 0 auto"})
+
+    def _right(self) -> widgets.VBox:
+        # In a narrow window the picture shrinks beside the sliders; below them it would be out of sight.
+        layout = {"flex": "1 1 430px", "max_width": f"{WIDTH}px", "align_self": "flex-start"}
+        return widgets.VBox([self.scale, self.picture], layout=layout)
+
+    def _connect(self) -> None:
+        actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
+        for name, action in actions.items():
+            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
+        self.scale.observe(self._rescale, "value")
+        self.menu.observe(self._choose, "value")
+
+    def say(self, text: str) -> None:
+        """Show a short message below the buttons."""
+        self.message.value = html.escape(text)
+
+    @contextmanager
+    def _one_redraw(self) -> Iterator[None]:
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._redraw()
+
+    @in_turn
+    def _redraw(self, _=None) -> None:
+        """Compute and draw the model where the sliders stand."""
+        raise NotImplementedError
+
+    @in_turn
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
+        try:
+            action()
+        except Exception as failure:
+            self.say(f"This did not work: {failure}")
+
+    def _suggest(self) -> None:
+        raise NotImplementedError
+
+    def _reset(self) -> None:
+        raise NotImplementedError
+
+    def _notes(self) -> list[str]:
+        """Lines of text for the picture of the whole panel."""
+        raise NotImplementedError
+
+    def _fit(self) -> None:
+        free = [name for name, control in self.controls.items() if control.on.value]
+        if not free:
+            self.say("Nothing to fit: tick at least one term.")
+            return
+        self.buttons["fit"].disabled = True
+        self.say(f"Fitting {', '.join(free)} …")
+        try:
+            self.fit = self._search([name for name in self.controls if name not in free])
+            if self.fit.converged:
+                self._show_fit()
+            else:
+                self.say(f"The fit did not converge: {self.fit.message}. The sliders stay where they were.")
+        except Exception as failure:
+            self.say(f"The fit failed: {failure}. The sliders stay where they were.")
+        finally:
+            self.buttons["fit"].disabled = False
+
+    def _search(self, fixed: Sequence[str]):
+        """Fit from where the sliders stand, with the rows `fixed` held; return the fit."""
+        raise NotImplementedError
+
+    def _show_fit(self) -> None:
+        """Put the rows to the values of `fit` and say what was found."""
+        raise NotImplementedError
+
+    def _here(self):
+        """Return what is kept of where the sliders stand."""
+        raise NotImplementedError
+
+    def _load_kept(self) -> list:
+        raise NotImplementedError
+
+    def _save_kept(self, kept: list) -> Path:
+        raise NotImplementedError
+
+    def _take_kept(self, kept) -> None:
+        raise NotImplementedError
+
+    def _names_of(self, kept: list) -> tuple[str, list[str]]:
+        """Title of the menu, and one line for each kept guess."""
+        raise NotImplementedError
+
+    def _draw_kept(self, kept: list) -> None:
+        """Hand the curves of the kept guesses to the view."""
+        raise NotImplementedError
+
+    def _keep(self) -> None:
+        kept, here = self._load_kept(), self._here()
+        if here in kept:
+            self.say(f"This guess is kept already, as number {kept.index(here) + 1}.")
+        else:
+            kept.append(here)
+            path = self._save_kept(kept)
+            self.say(f"Kept as number {len(kept)} in {path.name}.")
+        self._show_kept(kept)
+        self._redraw()
+
+    @in_turn
+    def _rescale(self, change) -> None:
+        self.view.scale = change.new
+        self._show_kept(self.kept)
+        self._redraw()
+
+    def _read_kept(self) -> None:
+        try:
+            self._show_kept(self._load_kept())
+        except (OSError, ValueError) as failure:
+            self._show_kept([])
+            self.say(str(failure))
+
+    def _show_kept(self, kept: list) -> None:
+        """List the kept guesses in the menu and draw them."""
+        self.kept = kept
+        self._draw_kept(kept)
+        title, texts = self._names_of(kept)
+        names = [f"{number}: {text}" for number, text in enumerate(texts, 1)]
+        self.menu.options = [(f"{title}: {len(kept)}", _TITLE), *zip(names, range(len(kept)), strict=True)]
+        self.menu.value = _TITLE
+
+    @in_turn
+    def _choose(self, change) -> None:
+        if change.new not in (None, _TITLE):
+            self._take_kept(self.kept[change.new])
+            self.say(f"Kept guess {change.new + 1}.")
+            self.menu.value = _TITLE  # a menu, not a state: the same guess can be chosen again
+
+
+class GuessPanel(SliderPanel):
     """Sliders for G, k1, k2, k3 and n0 over a decay, with the curve, its residuals and RMSE drawn live.
 
     Parameters
@@ -72,28 +290,19 @@ class GuessPanel(widgets.Box):
     ) -> None:
         self.trace = trace
         self.path = guesses.FILE if path is None else Path(path)
-        self.kept: list[Rates] = []
-        self.fit: fitting.Fit | None = None
-        self.view = DecayView(trace, scale=SCALES[1])
-        self._held = False
-        self._make_widgets()
-        layout = {"flex_flow": "row wrap", "max_width": f"{_LEFT + WIDTH}px"}
-        super().__init__([self._left(), self._right()], layout=layout)
-        self.add_class("guess-panel")
+        controls = {
+            name: ParameterControl(name, stops, self.say, self._redraw)
+            for name, stops in slider_stops(trace).items()
+        }
+        super().__init__(DecayView(trace, scale=SCALES[1]), controls, _heading(trace))
         self._start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
         self._start = _first_guess(trace) if guess is None else kinetics.four_rates(guess)
         kinetics.solve(trace.elapsed, self._start_n0, self._start)  # refuses what has no curve
-        self._connect()
         self._read_kept()
         self.set(self._start, self._start_n0)
 
     def __repr__(self) -> str:
         return "GuessPanel(G, k1, k2, k3, n0)"
-
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        # Where no kernel runs (a code-hosting site, exported HTML) the panel is shown as this picture.
-        picture = base64.b64encode(self.still()).decode("ascii")
-        return super()._repr_mimebundle_(**kwargs) | {"image/png": picture}
 
     @property
     def rates(self) -> Rates:
@@ -113,67 +322,8 @@ class GuessPanel(widgets.Box):
                 if value is not None:
                     self.controls[name].take(value)
 
-    @in_turn
-    def still(self) -> bytes:
-        """PNG of the panel as it stands, sliders and numbers included."""
-        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.trace.signal_unit), shares_text(self.shares)]
-        return self.view.still([each.drawn for each in self.controls.values()], notes)
-
-    def _make_widgets(self) -> None:
-        self.controls = {
-            name: ParameterControl(name, stops, self.say, self._redraw)
-            for name, stops in slider_stops(self.trace).items()
-        }
-        texts = {"suggest": "Suggest", "fit": "Fit from here", "keep": "Keep this guess", "reset": "Reset"}
-        layout = {"width": "auto", "margin": "2px"}
-        self.buttons = {
-            name: widgets.Button(description=text, layout=layout).add_class(f"btn-{name}")
-            for name, text in texts.items()
-        }
-        self.scale = widgets.ToggleButtons(options=SCALES, value=SCALES[1], style={"button_width": "90px"})
-        self.menu = widgets.Dropdown(layout={"width": "auto"})
-        self.picture = InlineImage(
-            width=WIDTH, height=HEIGHT, layout={"width": "100%", "height": "auto", "margin": "0"}
-        )
-        self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
-        self.message.layout = {"height": "48px", "overflow": "auto"}
-        named = {"scale": self.scale, "kept": self.menu, "picture": self.picture}
-        named |= {"rmse": self.readout, "shares": self.split, "status": self.message}
-        for name, widget in named.items():
-            widget.add_class(name)
-
-    def _left(self) -> widgets.VBox:
-        law = "<b>dn/dt = G − k<sub>1</sub>n − k<sub>2</sub>n<sup>2</sup> − k<sub>3</sub>n<sup>3</sup></b>"
-        t, n = self.trace.t_unit or "the data's time unit", self.trace.signal_unit or "the data's unit"
-        units = f"<small>t in {raised(t)}, n in {raised(n)}; rates in these units</small>"
-        parts = [widgets.HTML(law), widgets.HTML(units), *self.controls.values(), self.readout, self.split]
-        parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
-        return widgets.VBox(parts, layout={"width": f"{_LEFT}px", "flex": "0 0 auto"})
-
-    def _right(self) -> widgets.VBox:
-        # In a narrow window the picture shrinks beside the sliders; below them it would be out of sight.
-        layout = {"flex": "1 1 430px", "max_width": f"{WIDTH}px", "align_self": "flex-start"}
-        return widgets.VBox([self.scale, self.picture], layout=layout)
-
-    def _connect(self) -> None:
-        actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
-        for name, action in actions.items():
-            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
-        self.scale.observe(self._rescale, "value")
-        self.menu.observe(self._choose, "value")
-
-    def say(self, text: str) -> None:
-        """Show a short message below the buttons."""
-        self.message.value = html.escape(text)
-
-    @contextmanager
-    def _one_redraw(self) -> Iterator[None]:
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-            self._redraw()
+    def _notes(self) -> list[str]:
+        return [axis_label(f"RMSE {self.rmse:.6g}", self.trace.signal_unit), shares_text(self.shares)]
 
     @in_turn
     def _redraw(self, _=None) -> None:
@@ -195,54 +345,35 @@ class GuessPanel(widgets.Box):
         self.readout.value = f"<b>{raised(rmse_text(self.rmse, self.residuals, self.trace))}</b>"
         self.split.value = share_bar(self.shares) + shares_text(self.shares)
 
-    @in_turn
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
-        try:
-            action()
-        except Exception as failure:
-            self.say(f"This did not work: {failure}")
-
     def _suggest(self) -> None:
         self.set(guesses.suggest(self.trace), max(float(self.trace.signal[0]), 0.0))
         self.say("Matched to the integrals of the data: a start for a fit.")
 
-    def _fit(self) -> None:
-        free = [name for name, control in self.controls.items() if control.on.value]
-        if not free:
-            self.say("Nothing to fit: tick at least one term.")
-            return
-        fixed = [name for name in PARAMETERS if name not in free]
-        self.buttons["fit"].disabled = True
-        self.say(f"Fitting {', '.join(free)} …")
-        try:
-            self.fit = fitting.fit(self.trace, self.rates, n0=self.n0, fixed=fixed)
-            self._show_fit(self.fit, ", ".join(free), ", ".join(fixed))
-        except Exception as failure:
-            self.say(f"The fit failed: {failure}. The sliders stay where they were.")
-        finally:
-            self.buttons["fit"].disabled = False
+    def _search(self, fixed):
+        return fitting.fit(self.trace, self.rates, n0=self.n0, fixed=fixed)
 
-    def _show_fit(self, fit: fitting.Fit, free: str, fixed: str) -> None:
-        if not fit.converged:
-            self.say(f"The fit did not converge: {fit.message}. The sliders stay where they were.")
-            return
+    def _show_fit(self) -> None:
+        fit = self.fit
+        fixed = [name for name, control in self.controls.items() if not control.on.value]
+        free = [name for name in self.controls if name not in fixed]
         with self._one_redraw():
             for name, value in zip(PARAMETERS, fit.values, strict=True):
                 self.controls[name].take(value)
-        held = f"; held at zero: {fixed}" if fixed else ""
-        self.say(f"Fitted; free: {free}{held}. {fit.evaluations} evaluations, RMSE {fit.rmse:.6g}.")
+        held = f"; held at zero: {', '.join(fixed)}" if fixed else ""
+        words = f"{fit.evaluations} evaluations, RMSE {fit.rmse:.6g}."
+        self.say(f"Fitted; free: {', '.join(free)}{held}. {words}")
 
-    def _keep(self) -> None:
-        kept = guesses.load(self.path) if self.path.exists() else []
-        if self.rates in kept:
-            self.say(f"This guess is kept already, as number {kept.index(self.rates) + 1}.")
-        else:
-            kept.append(self.rates)
-            guesses.save(kept, self.path)
-            self.say(f"Kept as number {len(kept)} in {self.path.name}.")
-        self._show_kept(kept)
-        self._redraw()
+    def _here(self) -> Rates:
+        return self.rates
+
+    def _load_kept(self) -> list[Rates]:
+        return guesses.load(self.path) if self.path.exists() else []
+
+    def _save_kept(self, kept: list[Rates]) -> Path:
+        return guesses.save(kept, self.path)
+
+    def _take_kept(self, kept: Rates) -> None:
+        self.set(kept)
 
     def _reset(self) -> None:
         with self._one_redraw():
@@ -251,38 +382,22 @@ class GuessPanel(widgets.Box):
                 control.value = value
         self.say("")
 
-    @in_turn
-    def _rescale(self, change) -> None:
-        self.view.scale = change.new
-        self._show_kept(self.kept)
-        self._redraw()
-
-    def _read_kept(self) -> None:
-        try:
-            self._show_kept(guesses.load(self.path) if self.path.exists() else [])
-        except (OSError, ValueError) as failure:
-            self._show_kept([])
-            self.say(str(failure))
-
-    def _show_kept(self, kept: list[Rates]) -> None:
-        """List the kept guesses in the menu and draw them, beginning at the first point of the data."""
-        self.kept = kept
+    def _draw_kept(self, kept: list[Rates]) -> None:
+        """Draw the kept guesses, beginning at the first point of the data."""
         t = self.view.t_curve
         # What was kept for data of quite another size may have no curve here.
         curves = [(t, _curve(t, self._start_n0, rates)) for rates in kept]
         self.view.kept = [(t, n) for t, n in curves if n is not None]
-        numbers = [", ".join(f"{value:.3g}" for value in rates) for rates in kept]
-        names = [f"{number}: {text}" for number, text in enumerate(numbers, 1)]
-        title = f"Kept guesses (G, k1, k2, k3): {len(kept)}"
-        self.menu.options = [(title, _TITLE), *zip(names, range(len(kept)), strict=True)]
-        self.menu.value = _TITLE
 
-    @in_turn
-    def _choose(self, change) -> None:
-        if change.new not in (None, _TITLE):
-            self.set(self.kept[change.new])
-            self.say(f"Kept guess {change.new + 1}.")
-            self.menu.value = _TITLE  # a menu, not a state: the same guess can be chosen again
+    def _names_of(self, kept: list[Rates]) -> tuple[str, list[str]]:
+        texts = [", ".join(f"{value:.3g}" for value in rates) for rates in kept]
+        return "Kept guesses (G, k1, k2, k3)", texts
+
+
+def _heading(trace: Trace) -> str:
+    law = "<b>dn/dt = G − k<sub>1</sub>n − k<sub>2</sub>n<sup>2</sup> − k<sub>3</sub>n<sup>3</sup></b>"
+    t, n = trace.t_unit or "the data's time unit", trace.signal_unit or "the data's unit"
+    return f"{law}<br><small>t in {raised(t)}, n in {raised(n)}; rates in these units</small>"
 
 
 def _first_guess(trace: Trace) -> Rates:

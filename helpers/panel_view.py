@@ -11,12 +11,14 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from helpers.pixels import Backdrop, packed
 from helpers.plots import COLOURS, DATA, MODEL, STYLE
@@ -27,33 +29,23 @@ SCALES = ("linear", "semi-log", "log-log")
 PROCESSES = {"trap": COLOURS["blue"], "radiative": COLOURS["vermilion"], "Auger": COLOURS["green"]}
 WIDTH, HEIGHT = 640, 440  # pixels
 _STYLE = STYLE | {"figure.constrained_layout.use": False}  # nothing may move when a label grows
-_KEPT = {"color": COLOURS["blue"], "linewidth": 0.8}
-_CURVE_POINTS = 400
-_LABEL_PLACE = (-0.105, 0.5)  # fixed, so that the axis below can be drawn by itself
-_PLAIN_POWERS = (-2, 3)  # tick labels of other sizes get a power of ten: more digits would reach the label
+KEPT = {"color": COLOURS["blue"], "linewidth": 0.8}
+CURVE_POINTS = 400
+LABEL_PLACE = (-0.105, 0.5)  # fixed, so that the axis below can be drawn by itself
+PLAIN_POWERS = (-2, 3)  # tick labels of other sizes get a power of ten: more digits would reach the label
 _BACKDROPS = 12  # kept; 1.4 MB each
 _COLUMNS, _PER_COLUMN = 500, 3  # more points than that are not told apart
 
 
-class DecayView:
-    """Figure of a trace with one model curve and its residuals, redrawn as PNG bytes.
+class BlitView:
+    """Figure of two axes, a signal above and its residuals below, redrawn as PNG bytes.
 
-    Attributes
-    ----------
-    t_curve : ndarray
-        Times since the first point at which the model curve is wanted: its own grid, fit for the scale.
-
-    Examples
-    --------
-    >>> view = DecayView(Trace([0, 1, 2], [4, 2, 1]))
-    >>> view.draw(4 * np.exp2(-view.t_curve), np.zeros(3))[1:4]
-    b'PNG'
+    A subclass draws what stays put (`_draw_decay`, `_draw_residuals`) and names what moves (`_moving`).
     """
 
-    def __init__(self, trace: Trace, scale: str = "linear") -> None:
-        self.trace = trace
-        self._size = float(np.abs(trace.signal).max()) or 1.0
-        self._kept: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+    _size = 1.0  # of what is measured: residuals below 1e-9 of it are rounding
+
+    def __init__(self, scale: str = "linear") -> None:
         with mpl.rc_context(_STYLE):
             figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor="white")
             self.canvas = FigureCanvasAgg(figure)
@@ -72,25 +64,24 @@ class DecayView:
     @scale.setter
     def scale(self, scale: str) -> None:
         self._scale = scale
-        t = self.trace.elapsed
-        if scale == "log-log":
-            self.t_curve = np.geomspace(t[1] / 2, t[-1], _CURVE_POINTS)
-        else:  # a decay bends most at its beginning
-            self.t_curve = t[-1] * np.linspace(0, 1, _CURVE_POINTS) ** 2
-        self._drawn = self._sample()
+        self._choose_points()
         self._base = None
 
-    @property
-    def kept(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-        """Pairs (time since the first point, density) of curves that stay visible, drawn thin."""
-        return self._kept
+    def _choose_points(self) -> None:
+        """Choose the points of data and curves that the scale shows."""
+        raise NotImplementedError
 
-    @kept.setter
-    def kept(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        self._kept = curves
-        self._base = None
+    def _draw_decay(self) -> None:
+        raise NotImplementedError
 
-    def draw(self, curve: np.ndarray, residuals: np.ndarray) -> bytes:
+    def _draw_residuals(self) -> None:
+        raise NotImplementedError
+
+    def _moving(self, curve, residuals) -> Iterator[tuple[Axes, Line2D, np.ndarray]]:
+        """Yield each line that moves, with its axes and its new heights."""
+        raise NotImplementedError
+
+    def draw(self, curve, residuals) -> bytes:
         """Draw the model `curve` at `t_curve` and the residuals data − model; return the picture as PNG."""
         backdrop = self._paint(curve, residuals)
         return packed(self._image(), backdrop)
@@ -105,10 +96,12 @@ class DecayView:
             figure.figimage(self._image(), xo=400)
             axes = figure.add_axes((0, 0, 400 / (WIDTH + 400), 1), xlim=(0, 400), ylim=(HEIGHT, 0))
             axes.set_axis_off()
+            pitch = min(34.0, (HEIGHT - 70 - 26 * len(notes)) / max(len(sliders), 1))
+            begin = 65 + 7 * max(max(len(name) for name, *_ in sliders) - 3, 0)
             for row, slider in enumerate(sliders):
-                _draw_slider(axes, 35 + 34 * row, *slider)
+                _draw_slider(axes, 35 + pitch * row, begin, *slider)
             for row, note in enumerate(notes):
-                axes.text(12, 60 + 34 * len(sliders) + 26 * row, note, va="center")
+                axes.text(12, 60 + pitch * len(sliders) + 26 * row, note, va="center")
             canvas = FigureCanvasAgg(figure)
             file = io.BytesIO()
             canvas.print_png(file, metadata={"Software": None})
@@ -118,17 +111,19 @@ class DecayView:
         return np.asarray(self.canvas.get_renderer().buffer_rgba())
 
     def _paint(self, curve, residuals) -> Backdrop:
-        backdrop = self._backdrop(self._snapped(residuals))
+        backdrop = self._backdrop(self._snapped(self._largest(residuals)))
         backdrop.restore(self._image())
-        self._model.set_ydata(curve)
-        self._residuals.set_ydata(residuals[self._drawn])
-        self.decay.draw_artist(self._model)
-        self.below.draw_artist(self._residuals)
+        for axes, line, heights in self._moving(curve, residuals):
+            line.set_ydata(heights)
+            axes.draw_artist(line)
         return backdrop
 
-    def _snapped(self, residuals) -> float:
+    def _largest(self, residuals) -> float:
+        return float(np.abs(residuals).max())
+
+    def _snapped(self, largest: float) -> float:
         """Limit of the residuals' axis in steps of 10^(1/3), so that most moves keep the axes."""
-        largest = max(float(np.abs(residuals).max()), 1e-9 * self._size)
+        largest = max(largest, 1e-9 * self._size)
         return float(10 ** (np.ceil(3 * np.log10(1.05 * largest)) / 3))
 
     def _backdrop(self, limit: float) -> Backdrop:
@@ -150,7 +145,7 @@ class DecayView:
     def _show_power(self, limit: float) -> None:
         """Take a power of ten out of the residuals' tick labels; above them it would stand in the decay."""
         power = int(np.floor(np.log10(limit)))
-        power = 0 if _PLAIN_POWERS[0] <= power < _PLAIN_POWERS[1] else power
+        power = 0 if PLAIN_POWERS[0] <= power < PLAIN_POWERS[1] else power
         self.below.yaxis.set_major_formatter(lambda value, _: f"{value / 10.0**power:g}".replace("-", "−"))
         self._power.set_text(f"×10$^{{{power}}}$" if power else "")
 
@@ -168,14 +163,58 @@ class DecayView:
         self._backdrops.clear()
         self._limit = 0.0  # not set yet
 
+
+class DecayView(BlitView):
+    """Figure of a trace with one model curve and its residuals, redrawn as PNG bytes.
+
+    Attributes
+    ----------
+    t_curve : ndarray
+        Times since the first point at which the model curve is wanted: its own grid, fit for the scale.
+
+    Examples
+    --------
+    >>> view = DecayView(Trace([0, 1, 2], [4, 2, 1]))
+    >>> view.draw(4 * np.exp2(-view.t_curve), np.zeros(3))[1:4]
+    b'PNG'
+    """
+
+    def __init__(self, trace: Trace, scale: str = "linear") -> None:
+        self.trace = trace
+        self._size = float(np.abs(trace.signal).max()) or 1.0
+        self._kept: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+        super().__init__(scale)
+
+    def _choose_points(self) -> None:
+        t = self.trace.elapsed
+        if self.scale == "log-log":
+            self.t_curve = np.geomspace(t[1] / 2, t[-1], CURVE_POINTS)
+        else:  # a decay bends most at its beginning
+            self.t_curve = t[-1] * np.linspace(0, 1, CURVE_POINTS) ** 2
+        self._drawn = thinned(t, logarithmic=self.scale == "log-log")
+
+    @property
+    def kept(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+        """Pairs (time since the first point, density) of curves that stay visible, drawn thin."""
+        return self._kept
+
+    @kept.setter
+    def kept(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        self._kept = curves
+        self._base = None
+
+    def _moving(self, curve, residuals):
+        yield self.decay, self._model, curve
+        yield self.below, self._residuals, residuals[self._drawn]
+
     def _draw_decay(self) -> None:
         axes, trace, drawn = self.decay, self.trace, self._drawn
         for t, n in self.kept:
-            axes.plot(t, n, **_KEPT)
+            axes.plot(t, n, **KEPT)
         axes.plot(trace.elapsed[drawn], trace.signal[drawn], **DATA)
         (self._model,) = axes.plot(self.t_curve, self.t_curve, **MODEL, animated=True)
         if self.scale == "linear":
-            axes.ticklabel_format(axis="y", scilimits=_PLAIN_POWERS)
+            axes.ticklabel_format(axis="y", scilimits=PLAIN_POWERS)
         else:
             axes.set_yscale("log")
         if self.scale == "log-log":
@@ -183,7 +222,7 @@ class DecayView:
         axes.set_xlim(*self._t_limits())
         axes.set_ylim(*self._signal_limits())
         axes.set_ylabel(axis_label("n" if trace.signal_unit else "signal", trace.signal_unit))
-        axes.yaxis.set_label_coords(*_LABEL_PLACE)
+        axes.yaxis.set_label_coords(*LABEL_PLACE)
         axes.tick_params(labelbottom=False)
         axes.set_title(self._not_drawn(), fontsize=8, loc="right", color="0.3")
 
@@ -198,7 +237,7 @@ class DecayView:
         place = {"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 8}
         self._power = axes.text(0.995, 0.97, "", **place)
         axes.set_ylabel("data − model")
-        axes.yaxis.set_label_coords(*_LABEL_PLACE)
+        axes.yaxis.set_label_coords(*LABEL_PLACE)
         start = f" − {trace.t[0]:g}" if trace.t[0] else ""
         axes.set_xlabel(axis_label(f"t{start}", trace.t_unit))
 
@@ -217,18 +256,6 @@ class DecayView:
         low = max(float(positive.min()), 1e-4 * self._size) if positive.size else 1e-3 * self._size
         return low / 2, 2 * self._size
 
-    def _sample(self) -> np.ndarray:
-        """Points to draw: all, or of very many a few in each column of pixels, whatever their values."""
-        t = self.trace.elapsed
-        if t.size <= _COLUMNS * _PER_COLUMN:
-            return np.arange(t.size)
-        position = np.log(np.maximum(t, t[1] / 2)) if self.scale == "log-log" else t
-        column = (position - position[0]) / (position[-1] - position[0]) * _COLUMNS
-        starts = np.flatnonzero(np.diff(np.floor(column), prepend=-1))
-        counts = np.diff(np.append(starts, t.size))
-        inside = np.minimum.outer(np.arange(_PER_COLUMN), counts - 1)
-        return np.unique(starts + np.where(counts > _PER_COLUMN, inside * counts // _PER_COLUMN, inside))
-
     def _not_drawn(self) -> str:
         """Say what the picture leaves out; nothing is left out silently."""
         t, signal = self.trace.elapsed, self.trace.signal
@@ -243,14 +270,32 @@ class DecayView:
         return "; ".join(notes)
 
 
-def _draw_slider(axes, y: float, name: str, is_on: bool, place: float, value: str) -> None:
+def thinned(t: np.ndarray, *, logarithmic: bool, columns: int = _COLUMNS) -> np.ndarray:
+    """Return the points to draw: all, or of very many a few in each column of pixels, whatever their values.
+
+    Examples
+    --------
+    >>> thinned(np.arange(100_000.0), logarithmic=False).size
+    1501
+    """
+    if t.size <= columns * _PER_COLUMN:
+        return np.arange(t.size)
+    position = np.log(np.maximum(t, t[1] / 2)) if logarithmic else t
+    column = (position - position[0]) / (position[-1] - position[0]) * columns
+    starts = np.flatnonzero(np.diff(np.floor(column), prepend=-1))
+    counts = np.diff(np.append(starts, t.size))
+    inside = np.minimum.outer(np.arange(_PER_COLUMN), counts - 1)
+    return np.unique(starts + np.where(counts > _PER_COLUMN, inside * counts // _PER_COLUMN, inside))
+
+
+def _draw_slider(axes, y: float, x: float, name: str, is_on: bool, place: float, value: str) -> None:
     colour = COLOURS["blue"] if is_on else COLOURS["grey"]
     fill = colour if is_on else "white"
     axes.plot(18, y, marker="s", markersize=9, markerfacecolor=fill, markeredgecolor=colour)
     axes.text(32, y, name, va="center")
-    axes.plot([65, 215], [y, y], color="#C8C8C8", linewidth=3, solid_capstyle="round")
-    axes.plot(65 + 150 * place, y, marker="o", markersize=10, color=colour)
-    axes.text(235, y, value, va="center", color="black" if is_on else COLOURS["grey"])
+    axes.plot([x, x + 150], [y, y], color="#C8C8C8", linewidth=3, solid_capstyle="round")
+    axes.plot(x + 150 * place, y, marker="o", markersize=10, color=colour)
+    axes.text(x + 170, y, value, va="center", color="black" if is_on else COLOURS["grey"])
 
 
 def raised(text: str) -> str:

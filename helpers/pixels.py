@@ -21,7 +21,7 @@ from matplotlib.colors import to_rgb
 from helpers.plots import COLOURS
 
 _LEVELS = 32  # of red, green and blue that the table of colours tells apart
-_STEPS = 32  # from one colour to the next
+_STEPS = 16  # from one colour to the next
 # Within one computer a message travels in segments of 65,483 bytes. A shorter one waits until the browser has
 # confirmed the one before, for which it takes up to 40 ms (Nagle's algorithm and delayed acknowledgement).
 _SEGMENT = 66_000
@@ -95,10 +95,11 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 @functools.cache
 def _palette() -> np.ndarray:
     """Colours of shape (256, 3): greys, and what soft edges make of the drawn colours on each other."""
-    grey, blue, vermilion = (to_rgb(COLOURS[name]) for name in ("grey", "blue", "vermilion"))
-    white, black = (1, 1, 1), (0, 0, 0)
-    ways = [(white, grey), (grey, black), (white, vermilion), (vermilion, black)]
-    ways += [(white, blue), (blue, black), (vermilion, grey), (vermilion, blue)]
+    white, black, grey = ((1, 1, 1), (0, 0, 0), to_rgb(COLOURS["grey"]))
+    curves = [to_rgb(colour) for name, colour in COLOURS.items() if name not in ("grey", "black")]
+    blue, vermilion, *_ = curves
+    ways = [(white, grey), (grey, black), (vermilion, grey), (vermilion, blue)]
+    ways += [way for colour in curves for way in ((white, colour), (colour, black))]
     shades = np.concatenate([np.linspace(*way, _STEPS) for way in ways])
     return (255 * shades).round().astype(np.uint8)
 

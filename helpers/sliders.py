@@ -50,6 +50,17 @@ class ParameterControl(widgets.HBox):
     changed : function of a change
         What follows a new value; called before the row's own widgets are brought up to date, so that a
         picture need not wait for them.
+    is_term : bool
+        Whether the parameter is 0 while it is not ticked. Otherwise it keeps its value then, and the tick
+        only says whether a fit varies it.
+    lower : float
+        Lower bound of what may be typed; -inf for a parameter of any sign.
+    label : str, optional
+        What stands beside the check box; the name by default.
+    label_width : int
+        Its width in pixels.
+    continuous : bool
+        Whether the value follows the slider while it is moved, or only when it is released.
 
     Attributes
     ----------
@@ -59,12 +70,29 @@ class ParameterControl(widgets.HBox):
 
     value = traitlets.Float(0.0)
 
-    def __init__(self, name: str, stops: np.ndarray, say: Callable[[str], None], changed: Callable) -> None:
+    def __init__(
+        self,
+        name: str,
+        stops: np.ndarray,
+        say: Callable[[str], None],
+        changed: Callable,
+        *,
+        is_term: bool = True,
+        lower: float = 0.0,
+        label: str = "",
+        label_width: int = 46,
+        continuous: bool = True,
+    ) -> None:
         self.name, self.stops, self._say = name, stops, say
+        self.is_term, self.lower, self.label = is_term, lower, label or name
         self._showing = False
-        self.on = widgets.Checkbox(value=True, description=name, indent=False, layout={"width": "46px"})
+        layout = {"width": f"{label_width}px"}
+        self.on = widgets.Checkbox(value=True, description=self.label, indent=False, layout=layout)
         self.slider = widgets.IntSlider(
-            max=len(stops) - 1, readout=False, layout={"width": "126px", "margin": "2px 6px"}
+            max=len(stops) - 1,
+            readout=False,
+            continuous_update=continuous,
+            layout={"width": "126px", "margin": "2px 6px"},
         )
         # Seventeen digits and an exponent: a number whose end is out of sight is a wrong number.
         self.box = widgets.Text(
@@ -81,27 +109,29 @@ class ParameterControl(widgets.HBox):
 
     @property
     def effective(self) -> float:
-        """The value that the law sees: 0 where the term is off."""
-        return self.value if self.on.value else 0.0
+        """The value that the law sees: 0 where a term is off."""
+        return self.value if self.on.value or not self.is_term else 0.0
 
     @property
     def stop(self) -> int:
-        """The slider's stop nearest to the value on the log scale; stop 0 for zero only."""
-        if self.value == 0:
-            return 0
-        return 1 + int(np.abs(np.log(self.stops[1:]) - math.log(self.value)).argmin())
+        """The slider's stop nearest to the value on the log scale; the stop at zero for zero only."""
+        alike = np.flatnonzero(np.sign(self.stops) == np.sign(self.value))
+        if self.value == 0 or not alike.size:
+            return int(np.abs(self.stops - self.value).argmin())
+        sizes = np.log(np.abs(self.stops[alike]))
+        return int(alike[np.abs(sizes - math.log(abs(self.value))).argmin()])
 
     @property
     def drawn(self) -> tuple[str, bool, float, str]:
         """Name, on or off, place of the slider from 0 to 1, value: what a picture of the row shows."""
-        return self.name, self.on.value, self.stop / self.slider.max, f"{self.value:.6g}"
+        return self.label, self.on.value, self.stop / self.slider.max, f"{self.value:.6g}"
 
     @in_turn
     def take(self, value: float) -> None:
         """Set the effective value: a term that is needed is switched on, one that is off stays off at 0."""
-        if value > 0 or self.on.value:
+        if value != 0 or self.on.value or not self.is_term:
             self.value = float(value)
-        self.on.value = self.on.value or value > 0
+        self.on.value = self.on.value or (self.is_term and value != 0)
 
     def _show(self, _=None) -> None:
         self._showing = True
@@ -123,7 +153,7 @@ class ParameterControl(widgets.HBox):
         if self._showing:
             return
         try:
-            value = parse(change.new)
+            value = parse(change.new, self.lower)
         except ValueError as refusal:
             self._say(f"{self.name}: {refusal}; {self.value:.6g} is kept.")
         else:
@@ -132,11 +162,12 @@ class ParameterControl(widgets.HBox):
         self._show()
 
     def _say_if_off(self) -> None:
-        self._say("" if self.on.value else f"{self.name} is off: tick it to see its effect.")
+        unseen = self.is_term and not self.on.value
+        self._say(f"{self.name} is off: tick it to see its effect." if unseen else "")
 
 
-def parse(text: str) -> float:
-    """Return the number that was typed; zero or positive, finite, to the last digit.
+def parse(text: str, lower: float = 0.0) -> float:
+    """Return the number that was typed; finite, not below `lower`, to the last digit.
 
     Raises
     ------
@@ -155,8 +186,8 @@ def parse(text: str) -> float:
         raise ValueError(f"“{shown}” is not a number") from None
     if not math.isfinite(value):
         raise ValueError(f"“{shown}” is not a finite number")
-    if value < 0:
-        raise ValueError(f"“{shown}” is negative")
+    if value < lower:
+        raise ValueError(f"“{shown}” is " + ("negative" if lower == 0 else f"below {lower:g}"))
     if value == 0 and any(digit in text.lower().partition("e")[0] for digit in "123456789"):
         raise ValueError(f"“{shown}” is too small for a number")
     return value + 0.0  # no -0
@@ -172,11 +203,28 @@ def slider_stops(trace: Trace) -> dict[str, np.ndarray]:
     span = math.log10(float(trace.elapsed[-1]))
     centres = {"G": size - span, "k1": -span, "k2": -span - size, "k3": -span - 2 * size, "n0": size}
     return {
-        name: _stops(centre, *((2, 100) if name == "n0" else (4, 50))) for name, centre in centres.items()
+        name: stops_around(centre, *((2, 100) if name == "n0" else (4, 50)))
+        for name, centre in centres.items()
     }
 
 
-def _stops(centre: float, decades: int, per_decade: int) -> np.ndarray:
+def stops_around(centre: float, decades: int, per_decade: int, *, lower: float = 0.0) -> np.ndarray:
+    """Return stops of a slider: 0, then a log grid around 10^centre, each rounded to 3 digits.
+
+    Below a negative `lower` bound there are none; above it the grid's mirror image comes before the zero.
+
+    Examples
+    --------
+    >>> stops_around(0.0, 1, 1).tolist()
+    [0.0, 0.1, 1.0, 10.0]
+    >>> stops_around(0.0, 1, 1, lower=-np.inf).tolist()
+    [-10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0]
+    """
     centre = min(max(centre, -300.0 + decades), 300.0 - decades)  # within what doubles hold
     powers = centre + np.arange(-decades * per_decade, decades * per_decade + 1) / per_decade
-    return np.array([0.0, *(float(f"{10.0**power:.2e}") for power in powers)])
+    grid = [float(f"{10.0**power:.2e}") for power in powers]
+    stops = np.array([*(-stop for stop in reversed(grid)), 0.0, *grid])
+    stops = stops[stops >= lower]
+    if lower > 0 or -np.inf < lower < 0:
+        stops = np.unique(np.append(stops, lower))
+    return stops
