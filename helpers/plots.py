@@ -4,69 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 
 from helpers import kinetics
 from helpers.fitting import PARAMETERS, Fit
 from helpers.kinetics import RATES, Rates
-from helpers.records import Record
+from helpers.plots_fit import plot_fit
+from helpers.plots_style import (
+    COLOURS,
+    CURVES,
+    DATA,
+    MODEL,
+    SCALES,
+    STAR,
+    STYLE,
+    axes_for,
+    label_axes,
+    limit_axes,
+    look,
+    points,
+    smooth_times,
+    use_style,
+)
 from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
 from helpers.valley import cost_at, grid_along_valley
 
-# Okabe and Ito's palette, told apart with every common kind of colour blindness; grey is for measured points.
-COLOURS = {
-    "blue": "#0072B2",
-    "vermilion": "#D55E00",
-    "green": "#009E73",
-    "purple": "#CC79A7",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "black": "#000000",
-    "grey": "#9A9A9A",
-}
-CURVES = tuple(colour for name, colour in COLOURS.items() if name != "grey")
-DATA = {"color": COLOURS["grey"], "linestyle": "none", "marker": ".", "markersize": 4, "zorder": 1}
-STAR = {"color": COLOURS["black"], "linestyle": "none", "marker": "*", "markersize": 12, "clip_on": False}
-MODEL = {"color": COLOURS["vermilion"], "linewidth": 1.8, "zorder": 3}
-STYLE = {
-    "figure.figsize": (6.4, 4.0),
-    "figure.dpi": 100,
-    "figure.constrained_layout.use": True,
-    "axes.prop_cycle": cycler(color=CURVES),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": "medium",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": "small",
-}
+__all__ = [
+    "COLOURS",
+    "CURVES",
+    "DATA",
+    "MODEL",
+    "SCALES",
+    "STAR",
+    "STYLE",
+    "axes_for",
+    "look",
+    "plot_cost_map",
+    "plot_decay_order",
+    "plot_fit",
+    "plot_guesses",
+    "plot_trace",
+    "smooth_times",
+    "use_style",
+]
 _MARGIN = 0.03  # of a map's axes, below zero: a path along an axis must not hide behind the frame
 _LEVELS = 10.0 ** np.arange(0.5, 6.5, 0.5)  # of the cost over its minimum
-SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
-
-
-def use_style() -> None:
-    """Give all figures of a notebook the workbook's look; call it once, after the imports."""
-    mpl.rcParams.update(STYLE)
-
-
-def axes_for(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
-    """Return the axes given, or new ones in a figure of that size (inches; the style's by default)."""
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
-
-
-def look(k: int) -> dict:
-    """Return colour and dashes of curve k: with dashes even a grey print tells them apart."""
-    return {"color": CURVES[k % len(CURVES)], "linestyle": ("-", "--", "-.", ":")[k % 4]}
 
 
 def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear", ax: Axes | None = None):
@@ -82,11 +67,11 @@ def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear"
     ax = axes_for(ax)
     start = (part or trace).t[0] if scale == "loglog" else 0.0
     if part is None or scale != "loglog":
-        ax.plot(*_points(trace, start, scale), **DATA, label="all points" if part else trace.name)
+        ax.plot(*points(trace, start, scale), **DATA, label="all points" if part else trace.name)
     if part is not None:
         standing_out = DATA | {"color": COLOURS["blue"], "zorder": 2}
-        ax.plot(*_points(part, start, scale), **standing_out, label=f"from {part.t[0]:g} {part.t_unit} on")
-    _label(ax, trace, scale)
+        ax.plot(*points(part, start, scale), **standing_out, label=f"from {part.t[0]:g} {part.t_unit} on")
+    label_axes(ax, trace, scale)
     ax.legend()
     return ax
 
@@ -116,50 +101,14 @@ def plot_guesses(
     start = trace.t[0] if scale == "loglog" else 0.0
     t = smooth_times(trace)
     n0 = max(trace.signal[0], 0.0) if n0 is None else n0
-    ax.plot(*_points(trace, start, scale), **DATA, label=trace.name or "data")
+    ax.plot(*points(trace, start, scale), **DATA, label=trace.name or "data")
     for k, (guess, label) in enumerate(zip(guesses, labels, strict=True)):
         curve = kinetics.solve(t - trace.t[0], n0, guess)
         ax.plot(t - start, curve, **MODEL | look(k), label=label)
-    _label(ax, trace, scale)
-    _limits(ax, trace, start, scale)
+    label_axes(ax, trace, scale)
+    limit_axes(ax, [(trace, start)], scale)
     ax.legend()
     return ax
-
-
-def plot_fit(fit: Fit | Record, trace: Trace | None = None, *, scale: str = "linear", ax: Axes | None = None):
-    """Draw data, the fitted curve and, below, the residuals data − model (in σ, where that is known).
-
-    Parameters
-    ----------
-    fit : Fit or Record
-    trace : Trace, optional
-        The data; needed with a record, which holds none.
-    ax : Axes, optional
-        Made by `plt.subplots` or `figure.add_subplot`; its lower quarter goes to the residuals.
-
-    Returns
-    -------
-    (Axes, Axes)
-        The upper axes and those of the residuals.
-    """
-    trace = getattr(fit, "trace", None) if trace is None else trace
-    if trace is None:
-        raise ValueError("a record holds no data: give plot_fit(record, trace)")
-    upper = axes_for(ax)
-    places = upper.get_subplotspec().subgridspec(2, 1, height_ratios=(3, 1), hspace=0.05)
-    upper.set_subplotspec(places[0])
-    lower = upper.figure.add_subplot(places[1], sharex=upper)
-    start = trace.t[0] if scale == "loglog" else 0.0
-    t = smooth_times(trace)
-    upper.plot(*_points(trace, start, scale), **DATA, label=trace.name or "data")
-    upper.plot(t - start, fit.curve(t), **MODEL, label="fit")
-    _label(upper, trace, scale)
-    _limits(upper, trace, start, scale)
-    upper.set_xlabel("")
-    upper.tick_params(labelbottom=False)
-    upper.legend()
-    _residuals(lower, trace, fit, start, scale)
-    return upper, lower
 
 
 def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
@@ -234,65 +183,6 @@ def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: tuple[np.ndarray
         lines = ax.contour(*grid, height, levels, colors=COLOURS["grey"], linewidths=0.8)
         labelled = np.intersect1d(levels, _LEVELS[5::4])  # lines near the minimum are too short for labels
         ax.clabel(lines, levels=labelled, fmt=lambda level: f"×{level:.0f}", fontsize="x-small")
-
-
-def smooth_times(trace: Trace) -> np.ndarray:
-    """Return times on the trace's own axis for a smooth curve: even steps and, for log axes, even ratios.
-
-    Drawn only at the data's times a curve would have corners where they are far apart.
-    """
-    first, last = trace.elapsed[1], trace.elapsed[-1]
-    elapsed = np.union1d(np.linspace(0, last, 301), np.geomspace(min(first, last / 1000) / 10, last, 301))
-    return trace.t[0] + np.minimum(elapsed, last)
-
-
-def _residuals(ax: Axes, trace: Trace, fit: Fit | Record, start: float, scale: str) -> None:
-    residuals = (trace.signal - fit.curve(trace.t)) / (1.0 if trace.sigma is None else trace.sigma)
-    shown = trace.t > start if scale == "loglog" else slice(None)
-    ax.plot(trace.t[shown] - start, residuals[shown], **DATA)
-    ax.axhline(0, color=MODEL["color"], linewidth=1)
-    reach = 1.1 * np.abs(residuals).max() or 1.0
-    ax.set_ylim(-reach, reach)
-    ax.set_xscale(SCALES[scale][0])
-    ax.set_xlabel(_time_label(trace, scale))
-    unit = trace.signal_unit if trace.sigma is None else "in σ"
-    ax.set_ylabel(axis_label("residual\n", unit).replace("\n ", "\n"))
-
-
-def _points(trace: Trace, start: float, scale: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return times and signal as far as the axes can show them."""
-    if scale not in SCALES:
-        raise ValueError(f"scale = {scale!r}: choose one of {', '.join(SCALES)}")
-    shown = np.ones(len(trace), bool)
-    if SCALES[scale][0] == "log":
-        shown &= trace.t > start
-    if SCALES[scale][1] == "log":
-        shown &= trace.signal > 0
-    return trace.t[shown] - start, trace.signal[shown]
-
-
-def _label(ax: Axes, trace: Trace, scale: str) -> None:
-    ax.set_xscale(SCALES[scale][0])
-    ax.set_yscale(SCALES[scale][1])
-    ax.set_xlabel(_time_label(trace, scale))
-    ax.set_ylabel(axis_label("n", trace.signal_unit))
-
-
-def _time_label(trace: Trace, scale: str) -> str:
-    return axis_label("t from the first point" if scale == "loglog" else "t", trace.t_unit)
-
-
-def _limits(ax: Axes, trace: Trace, start: float, scale: str) -> None:
-    """Let the data set the limits: a curve far off must not squeeze them."""
-    if SCALES[scale][0] == "log":
-        ax.set_xlim(trace.elapsed[1] / 1.5, trace.elapsed[-1] * 1.5)
-    _, shown = _points(trace, start, scale)
-    low, high = shown.min(), shown.max()
-    if SCALES[scale][1] == "log":
-        low = max(low, np.quantile(shown, 0.01))  # single points of noise near zero reach down for decades
-        ax.set_ylim(low / 1.5, high * 1.5)
-    else:
-        ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
 
 def _in_words(rates: Rates) -> str:

@@ -5,69 +5,90 @@ Each draws on `ax` (by default new ones) and returns it; colours and looks are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import ItemsView, Sequence
+from typing import Any, Protocol
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from helpers import fits
 from helpers.fitting import PARAMETERS, Fit
 from helpers.model_choice import Ladder
 from helpers.plots import COLOURS, DATA, axes_for
-from helpers.profiles import Profile
+from helpers.series_fit import SeriesFit
 from helpers.uncertainty import Bootstrap
 from helpers.units import axis_label
 
 _DASHES = {0.68: "-", 0.95: "--"}
 
 
-def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
-    """Draw the correlation matrix as coloured squares with their numbers; grey for what has no error."""
-    ax = axes_for(ax, (4.4, 3.8))
+class Profiles(Protocol):
+    """Profiles by parameter name, and the fit that they belong to."""
+
+    @property
+    def fit(self) -> Any:
+        """Fit that the profiles belong to."""
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and curves."""
+
+    def __len__(self) -> int: ...
+
+
+def plot_correlation(fit: fits.Fit | Fit | SeriesFit, *, ax: Axes | None = None) -> Axes:
+    """Draw the correlation matrix as coloured squares with their numbers; grey for what has no error.
+
+    Rows and columns bear the names of the fit's own parameters, and the figure grows with their number.
+    """
+    names, correlation = _names(fit), np.asarray(fit.correlation)
+    size = max(len(names), 5)
+    ax = axes_for(ax, (0.56 * size + 1.6, 0.56 * size + 1.0))
     ax.set_facecolor("#E6E6E6")
-    picture = ax.imshow(fit.correlation, cmap="PuOr", vmin=-1, vmax=1)
-    for row, column in np.argwhere(np.isfinite(fit.correlation)):
-        value = fit.correlation[row, column]
+    picture = ax.imshow(correlation, cmap="PuOr", vmin=-1, vmax=1)
+    for row, column in np.argwhere(np.isfinite(correlation)):
+        value = correlation[row, column]
         colour = "white" if abs(value) > 0.7 else "black"
         ax.text(column, row, f"{value:+.2f}", ha="center", va="center", color=colour, fontsize="small")
-    ax.set_xticks(range(5), PARAMETERS)
-    ax.set_yticks(range(5), PARAMETERS)
+    upright = max(map(len, names)) > 3
+    ax.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
+    ax.set_yticks(range(len(names)), names)
     ax.grid(False)
-    ax.figure.colorbar(picture, ax=ax, label="correlation")
+    ax.figure.colorbar(picture, ax=ax, label="correlation", fraction=0.046, pad=0.04)
     return ax
 
 
-def plot_profiles(curves: Profile, *, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
+def plot_profiles(curves: Profiles, *, ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """Draw each parameter's profile with its 95 % interval, the estimate, and the parabola of its error.
 
     Where the profile leaves the parabola, value ± error is a poor summary; without a parabola there is none.
     """
     axes = _grid(len(curves)) if ax is None else ax
-    trace = curves.fit.trace
+    fit = curves.fit
+    known = fit.variance == 1
     for each, (name, curve) in zip(axes, curves.items(), strict=True):
         low, high = curve.interval95
         if len(curve.values) > 1:
-            high = min(high, curve.values[-1])
+            low, high = max(low, curve.values[0]), min(high, curve.values[-1])
             each.axvspan(low, high, color=COLOURS["sky"], alpha=0.25, label="95 %")
-        error = getattr(curves.fit.stderr, name)
+        error, unit = _of(fit, "stderr", name), _of(fit, "unit", name)
         if np.isfinite(error) and error > 0:
             parabola = ((curve.values - curve.value) / error) ** 2
             each.plot(curve.values, parabola, color=COLOURS["grey"], linestyle=":", label="parabola")
         each.plot(curve.values, curve.rise, color=COLOURS["blue"], marker=".", label="profile")
         each.axvline(curve.value, color=COLOURS["vermilion"], linewidth=1)
-        unit = getattr(curves.fit.units, name)
         each.set(title=f"{name}: {curve.verdict}", xlabel=axis_label(name, unit), ylim=(0, 7))
         each.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3), useMathText=True)
         each.locator_params(axis="x", nbins=4)
         each.xaxis.labelpad = 12  # leaves room for the power of ten
         if each.get_subplotspec().is_first_col():
-            each.set_ylabel("Δχ²" if trace.sigma is not None else "Δχ² (noise from the residuals)")
+            each.set_ylabel("Δχ²" if known else "Δχ² (noise from the residuals)")
     axes[0].legend(loc="upper center")
     return axes
 
 
 def plot_cloud(
-    fit: Fit,
+    fit: fits.Fit | Fit,
     scatter: Bootstrap,
     pair: tuple[str, str],
     contours: dict[float, np.ndarray],
@@ -89,8 +110,8 @@ def plot_cloud(
         closed = np.vstack([edge, edge[:1]])
         dashes = _DASHES.get(level, "-")
         ax.plot(*closed.T, color=COLOURS["blue"], linestyle=dashes, label=f"profile, {100 * level:.0f} %")
-    ax.plot(*(getattr(fit.values, name) for name in pair), "*", color=COLOURS["vermilion"], markersize=11)
-    xlabel, ylabel = (axis_label(name, getattr(fit.units, name)) for name in pair)
+    ax.plot(*(_of(fit, "value", name) for name in pair), "*", color=COLOURS["vermilion"], markersize=11)
+    xlabel, ylabel = (axis_label(name, _of(fit, "unit", name)) for name in pair)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
     ax.legend()
@@ -115,6 +136,17 @@ def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("BIC above the smallest")
     ax.grid(False, axis="y")
     return ax
+
+
+def _names(fit: fits.Fit | Fit | SeriesFit) -> tuple[str, ...]:
+    return PARAMETERS if isinstance(fit, Fit) else fit.names
+
+
+def _of(fit: fits.Fit | Fit | SeriesFit, column: str, name: str):
+    """Return the value, stderr or unit of one parameter."""
+    if isinstance(fit, Fit):
+        return getattr({"value": fit.values, "stderr": fit.stderr, "unit": fit.units}[column], name)
+    return fit.table().loc[name, column]
 
 
 def _grid(count: int) -> Sequence[Axes]:
