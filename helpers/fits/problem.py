@@ -18,6 +18,7 @@ from helpers.measurement.response import Clock
 _SETTLING_STEPS = 40
 _SETTLED = 1e-11  # relative offset at which linear parameters have settled
 _HALVINGS = 40
+_ROUNDING = 1e-12  # of the cost: a gain that small does not show in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,18 +226,32 @@ class Problem:
                 return x + step
             if gain <= 0.5 * _SETTLED**2 * float(triangle[:, -1] @ triangle[:, -1]):
                 return x
-            x, cost, triangle, moved = self._downhill(x, step, cost, triangle, shapes)
+            if gain <= _ROUNDING * cost:
+                return self._polished(x, step, gain, moving, shapes)
+            x, cost, triangle, moved = self._downhill(x, step, cost, shapes)
             if not moved:
                 return x
         return x
 
-    def _downhill(self, x, step, cost, triangle, shapes):
+    def _polished(self, x, step, gain, moving, shapes):
+        """Take the steps whose gain is lost in the cost's rounding, as long as they still get shorter."""
+        for _ in range(_SETTLING_STEPS):
+            _, triangle = self._linear_rows(x + step, shapes)
+            if triangle is None:
+                return x
+            following, less = linear_step(triangle, x + step, moving, signed=self.signed)
+            if not less < 0.25 * gain:
+                return x
+            x, step, gain = x + step, following, less
+        return x
+
+    def _downhill(self, x, step, cost, shapes):
         for _ in range(_HALVINGS):
             lower, following = self._linear_rows(x + step, shapes)
             if following is not None and lower < cost:
                 return x + step, lower, following, True
             step = step / 2
-        return x, cost, triangle, False
+        return x, cost, None, False
 
     def _feasible(self, x, moving, shapes):
         """Raise the offsets, then the scales, until all counts are expected to be positive."""
