@@ -19,11 +19,6 @@ def path_of(fit: Fit) -> np.ndarray:
     return np.array(fit.minimum.path) * fit.problem.scales
 
 
-def cost_over(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the cost over two parameters, the others held at the fit; shape (len(second), len(first))."""
-    return cost_at(fit, names, *np.meshgrid(first, second))
-
-
 def cost_at(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cost ½·Σ(r/σ)² at pairs of two parameters, the others held at the fit.
 

@@ -23,13 +23,13 @@ GUESS = Rates(0, 0.1, 0.1, 0.1)
 def test_the_map_is_the_cost_that_the_fit_minimised(trace, loss):
     fit = fitting.fit(trace, GUESS, loss=loss, f_scale=0.5)
     first, second = np.linspace(0, 0.5, 3), np.linspace(0, 0.1, 4)
-    cost = valley.cost_over(fit, ("k2", "k3"), first, second)
+    cost = valley.cost_at(fit, ("k2", "k3"), *np.meshgrid(first, second))
     assert cost.shape == (4, 3)
     for (row, column), value in np.ndenumerate(cost):
         x = np.array([*fit.values[:2], first[column], second[row], fit.n0]) / fit.problem.scales
         assert value == pytest.approx(fit.problem.evaluate(x)[0], rel=1e-9)
-    here = valley.cost_over(fit, ("k2", "k3"), [fit.rates.k2], [fit.rates.k3])
-    assert here[0, 0] == pytest.approx(fit.cost, rel=1e-9)
+    here = valley.cost_at(fit, ("k2", "k3"), fit.rates.k2, fit.rates.k3)
+    assert here == pytest.approx(fit.cost, rel=1e-9)
 
 
 def test_a_path_runs_from_the_guess_to_the_fit():
