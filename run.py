@@ -3,6 +3,7 @@
 
     python run.py lab               open the notebooks in JupyterLab
     python run.py test [ARGS ...]   run every test and every notebook; ARGS go to pytest (-k traces)
+    python run.py fit FILE          fit the measurement that FILE describes (data/mine.toml), write a report
     python run.py all [NAME ...]    re-execute the notebooks in place and export them to build/html
     python run.py clean             remove .venv, build/ and caches; data and results stay
 
@@ -35,14 +36,14 @@ def main(arguments):
             f"({sys.executable}). Install a newer one from https://www.python.org and run it as "
             "`python3 run.py ...`."
         )
-    commands = {"lab": lab, "test": test, "all": run_all, "clean": clean}
+    commands = {"lab": lab, "test": test, "fit": report, "all": run_all, "clean": clean}
     command, *options = arguments or ["help"]
     if command in commands:
         return commands[command](options)
     print(__doc__.strip())
     asked_for_help = command in ("help", "-h", "--help")
     if not asked_for_help:
-        print(f"\nThere is no command {command!r}: the four above are all.", file=sys.stderr)
+        print(f"\nThere is no command {command!r}: the five above are all.", file=sys.stderr)
     return 0 if asked_for_help else 2
 
 
@@ -55,6 +56,11 @@ def lab(options):
 def test(options):
     """Run the whole test suite, notebooks included, in one pytest run."""
     return run_python("-m", "pytest", *options)
+
+
+def report(options):
+    """Fit a described measurement and write its report to build/."""
+    return run_python(ROOT / "tools" / "report.py", *options)
 
 
 def run_all(names):

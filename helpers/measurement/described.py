@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,13 @@ def load_traces(description: Description) -> list[Trace]:
         "t_unit": description.t_unit,
     }
     repeated = description.repeated or "refuse"
-    return [
+    traces = [
         load_trace(each.file, name=each.name, signal_unit=unit, repeated=repeated, **options)
         for each in description.traces
     ]
+    if description.kind == "TRPL counts":
+        return [replace(each, signal_unit=each.signal_unit or "counts") for each in traces]
+    return traces
 
 
 def _facts(description: Description) -> dict[str, Any]:

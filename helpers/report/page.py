@@ -1,0 +1,258 @@
+"""One self-contained page about a measurement: how it was understood, the law, its rates and their errors."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers import evidence, plots_errors, records
+from helpers.fits import Fit, fit_from_guesses
+from helpers.kinetics import RATES
+from helpers.measurement import Measurement
+from helpers.measurement.described import load_measurement, load_traces
+from helpers.measurement.description import Description, FitChoice, find, read
+from helpers.paths import RESULTS, write_text
+from helpers.plots import STYLE
+from helpers.report.figures import draw_fit, draw_measurement
+
+_DPI = 110
+_OTHER_STARTS = (0.1, 10.0)  # times the automatic guess: the result must not depend on it
+_HEADINGS = {"from n0": "error from n0", "from n0 in cgs": "error from n0 in cgs"}
+_STYLE = """
+body { font-family: sans-serif; line-height: 1.45; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
+th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+pre { background: #f4f4f4; padding: 0.8rem; overflow-x: auto; }
+.warning { border-left: 4px solid #D55E00; padding-left: 0.8rem; }
+"""
+
+
+class ReportExistsError(ValueError):
+    """Results of another description stand where these would go."""
+
+
+def make(
+    what: str | Path,
+    *,
+    build: str | Path,
+    results: str | Path = RESULTS,
+    replace_results: bool = False,
+    say: Callable[[str], None] = lambda words: None,
+) -> list[Path]:
+    """Fit what a description asks for and write its report and results.
+
+    Parameters
+    ----------
+    what : str or Path
+        A description, by its path or its name.
+    build : str or Path
+        Folder of the reports; each measurement gets a folder of its own in it.
+    results : str or Path
+        Folder of the results: NAME/FIT/fit.par, with the description beside it.
+    replace_results : bool
+        Whether results of a description that has changed since may be replaced.
+    say : callable
+        Told what is being done.
+
+    Returns
+    -------
+    list of Path
+        The pages, one for each fit of the description (and each trace, where each is fitted alone).
+
+    Raises
+    ------
+    ValueError, OSError
+        Where the description or its data are not understood, or would replace results of another one.
+
+    Examples
+    --------
+    >>> pages = make("sample_data", build="build", results="results")  # doctest: +SKIP
+    """
+    description = read(find(str(what)))
+    pages = []
+    for name, choice in description.fits.items():
+        measurement = load_measurement(description, name)
+        alone = measurement.several == "each alone" and len(measurement) > 1
+        parts = list(enumerate(measurement.alone())) if alone else [(None, measurement)]
+        for number, part in parts:
+            label = name if number is None else f"{name}_{number + 1}"
+            say(f"{measurement.name}: {label} ...")
+            whole = load_traces(description)
+            whole = whole if number is None else whole[number : number + 1]
+            pages.append(
+                _one(description, choice, label, part, whole, Path(build), Path(results), replace_results)
+            )
+    return pages
+
+
+def _one(description, choice, label, measurement, whole, build, results, replace_results) -> Path:
+    stem = description.path.stem
+    folder = results / stem / label
+    _refuse_other(folder / "description.toml", description, replace_results)
+    fit, starts = best_fit(measurement, choice)
+    page = build / stem / ("report.html" if label == "fit" else f"report_{label}.html")
+    write_text(page, _page(description, choice, fit, starts, whole))
+    records.save(fit, folder / "fit.par")
+    write_text(folder / "description.toml", description.text)
+    return page
+
+
+def _refuse_other(path: Path, description: Description, replace_results: bool) -> None:
+    if replace_results or not path.exists():
+        return
+    if path.read_text(encoding="utf-8") != description.text:
+        raise ReportExistsError(
+            f"{path.parent} holds results of an earlier form of {description.path.name}; give the fit another"
+            " name in the description ([fit.NAME]), or add --replace to put the new results in their place"
+        )
+
+
+def best_fit(measurement: Measurement, choice: FitChoice) -> tuple[Fit, list[Fit]]:
+    """Fit from the description's guess and from the automatic one; return the best fit, and all of them."""
+    held = None if choice.fixed is None else list(choice.fixed)
+    guesses: list = [None]
+    if choice.terms is not None:
+        dropped = [name for name in RATES if name not in choice.terms]
+        held = sorted({*(held or []), *dropped, "G"} - set(choice.terms))
+        guesses = [dict.fromkeys(dropped, 0.0)] if dropped else [None]
+    if choice.guess:
+        guesses.append(dict(choice.guess))
+    options: dict[str, Any] = {
+        "fixed": held,
+        "loss": choice.loss or "linear",
+        "f_scale": choice.f_scale or 1.0,
+    }
+    fits = fit_from_guesses(measurement, guesses, **options)
+    away = [_rates_times(fits[0], factor) for factor in _OTHER_STARTS]
+    fits += fit_from_guesses(measurement, away, **options)
+    return min(fits, key=lambda each: (not each.converged, each.cost)), fits
+
+
+def _rates_times(fit: Fit, factor: float) -> dict[str, float]:
+    """Another start: every free rate larger by a factor."""
+    free = dict(zip(fit.names, fit.free, strict=True))
+    return {name: fit.guess[name] * (factor if free[name] else 1.0) for name in fit.law.names}
+
+
+def _page(description: Description, choice: FitChoice, fit: Fit, starts: list[Fit], whole) -> str:
+    with mpl.rc_context(STYLE):
+        parts = [
+            _text("h1", fit.measurement.name),
+            *_understood(description, choice, fit, whole),
+            *_described(fit),
+            *_fitted(fit, starts),
+            *_examined(fit),
+        ]
+    title = html.escape(fit.measurement.name)
+    head = f'<head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>'
+    return f'<!DOCTYPE html>\n<html lang="en">{head}<body>\n' + "\n".join(parts) + "\n</body></html>\n"
+
+
+def _understood(description, choice, fit: Fit, whole) -> Iterable[str]:
+    yield _text("h2", "The measurement as understood")
+    yield _list(fit.measurement.describe())
+    held = ", ".join(fit.fixed) or "nothing"
+    yield _text("p", f"Held in the fit: {held}. Loss: {choice.loss or 'linear'}.")
+    yield _figure(
+        draw_measurement(fit.measurement, whole),
+        "Each trace as it was read, with the points that are used, the baseline, time zero and the window",
+    )
+    yield f"<details><summary>{html.escape(description.path.name)}</summary><pre>"
+    yield f"{html.escape(description.text)}</pre></details>"
+
+
+def _described(fit: Fit) -> Iterable[str]:
+    yield _text("h2", "Does the law describe the data?")
+    if not fit.converged:
+        yield _text("p", f"The fit has not converged ({fit.message}): its numbers are no minimum.", "warning")
+        return
+    if evidence.misfit(fit).found:
+        words = (
+            "No: the residuals are structured, so that the law misses something. Every number below is then"
+            " the number of a wrong law, and its error is too small."
+        )
+        yield _text("p", words, "warning")
+    else:
+        yield _text("p", "The order of the residuals gives no reason to doubt the law.")
+    if fit.problem.is_absolute:
+        words = f"Reduced χ² {fit.reduced_chi2:.3g} (1 is expected) with {fit.freedom} degrees of freedom."
+    else:
+        size = f"{fit.rmse:.3g} {fit.measurement.signal_unit}".rstrip()
+        words = f"The noise is not known; the residuals have the root mean square {size}."
+    yield _text("p", words)
+
+
+def _fitted(fit: Fit, starts: list[Fit]) -> Iterable[str]:
+    yield _text("h2", "The fit")
+    yield _figure(draw_fit(fit), "Data and fitted curves; below, the residuals of each trace in σ")
+    same = sum(each.converged and each.cost <= fit.cost * (1 + 1e-6) for each in starts)
+    words = f"{same} of {len(starts)} starts ended in this minimum: the automatic guess, a tenth and ten"
+    words += " times of it, and the description's own guess where it has one."
+    yield _text("p", words)
+    yield _table(fit.table().rename(columns=_HEADINGS).map(_number))
+
+
+def _examined(fit: Fit) -> Iterable[str]:
+    yield _text("h2", "How well is each rate known?")
+    if not fit.converged:
+        yield _text("p", "Errors are not examined, because the fit has not converged.", "warning")
+        return
+    names = [name for name in fit.law.names if fit.free[fit.problem.index(name)]]
+    curves = evidence.profile(fit, names)
+    yield _table(curves.table().map(_number))
+    axes = plots_errors.plot_profiles(curves)
+    yield _figure(
+        axes[0].figure, "Profile of each rate: how much worse the fit becomes away from its best value"
+    )
+    yield _list(evidence.advise(curves.fit, curves))
+    yield _text("h2", "Which terms do the data ask for?")
+    try:
+        ladder = evidence.compare_terms(curves.fit)
+    except ValueError as reason:
+        yield _text("p", str(reason))
+        return
+    yield _text("p", ladder.verdict)
+    yield _table(ladder.table.map(_number))
+
+
+def _number(value) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return "–" if np.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _text(tag: str, words: str, kind: str = "") -> str:
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<{tag}{attribute}>{html.escape(words)}</{tag}>"
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "<ul>" + "".join(_text("li", each) for each in sentences) + "</ul>"
+
+
+def _table(table: pd.DataFrame) -> str:
+    return table.to_html(border=0, escape=True)
+
+
+def _figure(figure: Figure, words: str) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
+    plt.close(figure)
+    picture = base64.b64encode(file.getvalue()).decode("ascii")
+    alt = html.escape(words, quote=True)
+    image = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
+    return f"<figure>{image}<figcaption>{alt}.</figcaption></figure>"
