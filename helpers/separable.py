@@ -95,13 +95,13 @@ def _own_coefficients(block: Block, shared) -> np.ndarray:
 def eliminate(blocks: Sequence[Block]) -> tuple[float, np.ndarray]:
     """Cost ½Σr² at the best linear coefficients, and the triangle of the parameters that are left."""
     own, shared = solve_linear(blocks)
-    linear, slopes, rest = [], [], []
+    linear, rows, rests = [], [], []
     for block, coefficients in zip(blocks, own, strict=True):
         kept = block.kept()
         linear.append(block.triangle[kept, block.own : block.linear])
-        slopes.append(block.slopes(coefficients, shared)[kept])
-        rest.append(block.rest(coefficients, shared)[kept])
-    slopes, rest = np.vstack(slopes), np.concatenate(rest)
+        rows.append(block.slopes(coefficients, shared)[kept])
+        rests.append(block.rest(coefficients, shared)[kept])
+    slopes, rest = np.vstack(rows), np.concatenate(rests)
     if len(shared):
         basis = _basis(np.vstack(linear))
         slopes, rest = slopes - basis @ (basis.T @ slopes), rest - basis @ (basis.T @ rest)

@@ -120,7 +120,7 @@ class SeriesModel:
     def _block(self, j: int, shape, jacobian) -> Block:
         weight = self.weights[j]
         rest = -self.traces[j].signal * weight
-        columns = {"free": [], "shared": []}
+        columns: dict[str, list[np.ndarray]] = {"free": [], "shared": []}
         size = 1.0 if self.scale_mode == "free" else self.scale[j]
         for mode, value, column in (
             (self.scale_mode, 1.0, size * shape * weight),
@@ -154,8 +154,8 @@ class SeriesModel:
         return self._linear(self.blocks(x))
 
     def _linear(self, blocks) -> tuple[np.ndarray, np.ndarray]:
-        own, shared = solve_linear(blocks)
-        own = np.array(own)
+        coefficients, shared = solve_linear(blocks)
+        own = np.array(coefficients)
         if self.scale_mode == "free":
             scale, own = own[:, 0], own[:, 1:]
         elif self.scale_mode == "shared":

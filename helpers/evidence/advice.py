@@ -201,7 +201,7 @@ def _about_excitation(fit: Fit, curve: Curve) -> str:
     if not np.isfinite(limit):
         return f"No excitation can be advised for {name}, because the data set no limit on it."
     errors = {factor: _expected_error(fit, name, limit, factor) / limit for factor in (10.0, 0.1)}
-    factor = min(errors, key=errors.get)
+    factor = min(errors, key=errors.__getitem__)
     densities = ", ".join(f"{factor * n0:.3g}" for n0 in fit.n0)
     density = f"n0 = {densities} {fit.measurement.density_unit}".rstrip()
     direction = "higher" if factor > 1 else "lower"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from helpers.evidence.thresholds import textbook_thresholds, thresholds
@@ -126,10 +128,11 @@ class Tracer:
         active = self.others & ((point.x > 0) | self.signed)
         active[self.index] = True
         value = abs(point.x[self.index])
-        spread = covariance(point.triangle, active)[self.index, self.index] * self.variance
+        triangle = np.asarray(point.triangle)  # points that cannot be computed are left out of the walk
+        spread = covariance(triangle, active)[self.index, self.index] * self.variance
         if not np.isfinite(spread):
             return value or 1.0
-        slope = direction * float(point.triangle[:, self.index] @ point.triangle[:, -1]) / self.variance
+        slope = direction * float(triangle[:, self.index] @ triangle[:, -1]) / self.variance
         slope = max(slope, 0.0)  # at a minimum over the others the cost cannot fall outwards
         missing = wanted - max(self.rise(point), 0.0)
         step = missing / (slope + np.sqrt(slope**2 + missing / spread))
@@ -139,15 +142,15 @@ class Tracer:
 
     def _solve(self, origin: Minimum, value: float) -> Minimum:
         """Fit the others at the value, from where the linear problem at `origin` expects them."""
-        moved = origin.triangle.copy()
+        moved = np.array(origin.triangle)
         moved[:, -1] += moved[:, self.index] * (value - origin.x[self.index])
         x = origin.x + linear_step(moved, origin.x, self.others, signed=self.signed)[0]
         x[self.index] = value
-        options = {"free": self.others, "wanted_offset": offset(self.fit)}
-        found = minimise(self.problem, x, **options)
+        search = partial(minimise, self.problem, free=self.others, wanted_offset=offset(self.fit))
+        found = search(x)
         if not np.isfinite(found.cost):  # the linear problem pointed beyond what doubles hold
             x[self.others] = origin.x[self.others]
-            found = minimise(self.problem, x, **options)
+            found = search(x)
         self.evaluations += found.evaluations
         return found
 
