@@ -546,7 +546,7 @@ SAVE_NAME = "measured"
 def test_the_notebook_takes_measured_files(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_RESULTS", str(tmp_path))
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    shutil.copy(ROOT / "results" / "20190110_cubic_1.par", tmp_path)  # the notebook compares its rates with it
+    shutil.copy(ROOT / "results" / "20190110_cubic_1.par", tmp_path)  # the notebook compares with it
     path = ROOT / "notebooks" / "05_fit_fluence_series.ipynb"
     notebook = nbformat.read(path, as_version=4)
     (settings,) = (cell for cell in notebook.cells if cell.source.startswith("FOLDER = "))
