@@ -194,7 +194,8 @@ class TestContributing:
 
 
 def is_path(name: str) -> bool:
-    return (ROOT / name).exists()
+    """Whether a file is there: a path from the project's folder, or what a command runs."""
+    return (ROOT / re.sub(r"^python (\S+).*", r"\1", name)).exists()
 
 
 def is_name(name: str) -> bool:
