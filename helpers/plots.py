@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers import kinetics
-from helpers.fitting import PARAMETERS, Fit
+from helpers import fits, kinetics
+from helpers.fitting import Fit
 from helpers.kinetics import RATES, Rates
 from helpers.plots_fit import plot_fit
+from helpers.plots_measurement import plot_measurement, plot_starts
 from helpers.plots_style import (
     COLOURS,
     CURVES,
@@ -30,7 +31,7 @@ from helpers.plots_style import (
 from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
-from helpers.valley import cost_at, grid_along_valley
+from helpers.valley import cost_at, grid_along_valley, names_of
 
 __all__ = [
     "COLOURS",
@@ -46,6 +47,8 @@ __all__ = [
     "plot_decay_order",
     "plot_fit",
     "plot_guesses",
+    "plot_measurement",
+    "plot_starts",
     "plot_trace",
     "smooth_times",
     "use_style",
@@ -138,11 +141,12 @@ def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_cost_map(
-    fit: Fit,
+    fit: fits.Fit | Fit,
     paths: Iterable[np.ndarray] = (),
     *,
     names: tuple[str, str] = ("k2", "k3"),
     limits: tuple[float, float] | None = None,
+    labels: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the cost over two parameters, the others held at the fit's values, and paths of searches over it.
@@ -150,23 +154,26 @@ def plot_cost_map(
     Parameters
     ----------
     fit : Fit
-    paths : iterable of arrays, shape (steps, 5)
-        G, k1, k2, k3, n0 step by step, from `valley.path_of` or `valley.descend`; all five move on them.
+    paths : iterable of arrays, shape (steps, p)
+        All parameters step by step, from `valley.path_of` or `valley.descend`; all may move on them.
     names : (str, str)
         Parameters of the two axes.
     limits : (float, float), optional
         Where the axes end; by default beyond the paths and the minimum.
+    labels : sequence of str, optional
+        One for each path; "from guess 1" and so on by default.
     """
     ax = axes_for(ax)
-    chosen = [PARAMETERS.index(name) for name in names]
+    chosen = [names_of(fit).index(name) for name in names]
     minimum = np.array(fit.values)[chosen]
     paths = [np.asarray(path)[:, chosen] for path in paths]
     limits = 1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits
     limits = np.where(np.array(limits) > 0, limits, fit.problem.scales[chosen])
     _contours(ax, fit, names, grid_along_valley(fit, names, limits))
-    for k, path in enumerate(paths):
+    labels = [f"from guess {k}" for k in range(1, len(paths) + 1)] if labels is None else labels
+    for k, (path, label) in enumerate(zip(paths, labels, strict=True)):
         colour = CURVES[k % len(CURVES)]
-        ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=f"from guess {k + 1}")
+        ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=label)
         ax.plot(*path[0], color=colour, marker="s", clip_on=False)
     ax.plot(*minimum, **STAR, label="minimum")
     xlabel, ylabel = (axis_label(name, getattr(fit.units, name)) for name in names)
@@ -175,7 +182,9 @@ def plot_cost_map(
     return ax
 
 
-def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: tuple[np.ndarray, np.ndarray]) -> None:
+def _contours(
+    ax: Axes, fit: fits.Fit | Fit, names: tuple[str, str], grid: tuple[np.ndarray, np.ndarray]
+) -> None:
     """Draw lines of equal cost, two to a factor of 10, some with their multiple of the smallest cost."""
     height = cost_at(fit, names, *grid) / (fit.cost or 1.0)
     levels = np.array([level for level in _LEVELS if height.min() < level < height.max()])
