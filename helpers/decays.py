@@ -60,5 +60,10 @@ def _after_pulse(measurement: Measurement, trace: Trace, n: np.ndarray, zero: fl
         later = trace.t >= zero
         begin = trace.t[later][n[later].argmax()]
     used = trace.t >= begin
-    units = {"t_unit": trace.t_unit, "signal_unit": measurement.density_unit}
-    return Trace(trace.t[used] - zero, n[used], name=trace.name, **units)
+    return Trace(
+        trace.t[used] - zero,
+        n[used],
+        name=trace.name,
+        t_unit=trace.t_unit,
+        signal_unit=measurement.density_unit,
+    )
