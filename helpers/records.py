@@ -25,7 +25,8 @@ from helpers.fit_records import (
 )
 from helpers.fitting import PARAMETERS, Fit, Parameters
 from helpers.kinetics import RATES, Rates
-from helpers.paths import write_text
+from helpers.measurement import Measurement
+from helpers.paths import RESULTS, write_text
 from helpers.traces import Trace
 
 FORMAT = "recombination-workbook fit, version 1"
@@ -33,6 +34,7 @@ _VERSION = re.compile(r"recombination-workbook fit, version (\d+)")
 _KNOWN = 2
 _ERROR_DIGITS = 3
 _STATUS = ("free", "fixed", "bound")
+_SAMPLE = {"sample_data": "20190110_cubic"}  # a name that its records had from the first on
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,24 @@ class Record:
     def curve(self, t) -> np.ndarray:
         """Fitted density at the times t of the data's own axis."""
         return kinetics.solve(np.asarray(t, float) - self.data.first_time, self.n0, self.rates)
+
+
+def paths_for(measurement: Measurement, count: int, folder: str | Path = RESULTS) -> list[Path]:
+    """Return the paths of `count` fits of a measurement: FOLDER/NAME/fit_1.par and so on.
+
+    Those of the sample are FOLDER/20190110_cubic_1.par and so on.
+
+    Examples
+    --------
+    >>> [path.as_posix() for path in paths_for(Measurement(Trace([0, 1], [2, 1], name="mine")), 2, "results")]
+    ['results/mine/fit_1.par', 'results/mine/fit_2.par']
+    """
+    if (name := measurement.name) in _SAMPLE:
+        stem = Path(folder) / _SAMPLE[name]
+    else:
+        safe = "".join(each if each.isalnum() or each in "-_. " else "_" for each in name).strip(" .")
+        stem = Path(folder) / (safe or "unnamed") / "fit"
+    return [stem.with_name(f"{stem.name}_{number}.par") for number in range(1, count + 1)]
 
 
 def save(fit: fits.Fit | Fit, path: str | Path) -> Path:

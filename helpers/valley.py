@@ -5,30 +5,30 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from helpers import kinetics
+from helpers import fits, kinetics
 from helpers.fitting import PARAMETERS, Fit
 from helpers.least_squares import LOSSES, Problem
 
 _ROWS, _HALF_ROW = 60, 31  # of a map: its rows, and the points from the lowest of a row to either end
 
 
-def path_of(fit: Fit) -> np.ndarray:
-    """Return the points visited by a fit with `record_path=True`, shape (steps, 5), in the trace's units."""
+def path_of(fit: fits.Fit | Fit) -> np.ndarray:
+    """Return the points visited by a fit with `record_path=True`, shape (steps, p), in the data's units."""
     if not fit.minimum.path:
         raise ValueError("this fit kept no path: call fit(..., record_path=True)")
-    return np.array(fit.minimum.path) * fit.problem.scales
+    return np.array([_values(fit.problem, x) for x in fit.minimum.path])
 
 
-def cost_at(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def cost_at(fit: fits.Fit | Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cost ½·Σ(r/σ)² at pairs of two parameters, the others held at the fit.
 
     Parameters
     ----------
     fit : Fit
     names : (str, str)
-        Two of G, k1, k2, k3, n0.
+        Two of the fit's parameters.
     first, second : array_like, of one shape
-        Their values, in the trace's units.
+        Their values, in the units of the fit.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def cost_at(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndar
     True
     """
     first, second = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
-    chosen = [PARAMETERS.index(name) for name in names]
+    chosen = [names_of(fit).index(name) for name in names]
     values = np.array(fit.values)
     cost = np.empty(first.shape)
     for place in np.ndindex(cost.shape):
@@ -54,7 +54,7 @@ def cost_at(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndar
 
 
 def grid_along_valley(
-    fit: Fit, names: tuple[str, str], limits: tuple[float, float]
+    fit: fits.Fit | Fit, names: tuple[str, str], limits: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs of two parameters, 0 to `limits`, that lie densest where the cost is lowest.
 
@@ -67,7 +67,7 @@ def grid_along_valley(
     ----------
     fit : Fit
     names : (str, str)
-        Two of G, k1, k2, k3, n0.
+        Two of the fit's parameters.
     limits : (float, float)
         Where the rows, and the values of the second parameter, end.
 
@@ -86,8 +86,8 @@ def grid_along_valley(
     True
     """
     end = limits[0]
-    chosen = PARAMETERS.index(names[1])
-    rows = np.union1d(np.linspace(0, limits[1], _ROWS), min(fit.values[chosen], limits[1]))
+    chosen = names_of(fit).index(names[1])
+    rows = np.union1d(np.linspace(0, limits[1], _ROWS), min(np.array(fit.values)[chosen], limits[1]))
     away = np.linspace(0, 1, _HALF_ROW) ** 3
     first = np.empty((len(rows), 2 * _HALF_ROW - 1))
     for line, value in zip(first, rows, strict=True):
@@ -101,16 +101,31 @@ def grid_along_valley(
     return first, np.broadcast_to(rows[:, None], first.shape)
 
 
-def _cost(fit: Fit, values: np.ndarray) -> float:
-    """Cost of one point, without the Jacobian that `fit.problem` would compute as well."""
+def names_of(fit: fits.Fit | Fit) -> tuple[str, ...]:
+    """Return the names of a fit's parameters."""
+    return fit.names if isinstance(fit, fits.Fit) else PARAMETERS
+
+
+def _values(problem: fits.Problem | Problem, x: np.ndarray) -> np.ndarray:
+    return problem.values(x) if isinstance(problem, fits.Problem) else np.asarray(x) * problem.scales
+
+
+def _point(problem: fits.Problem | Problem, values: np.ndarray) -> np.ndarray:
+    return problem.point(values) if isinstance(problem, fits.Problem) else values / problem.scales
+
+
+def _cost(fit: fits.Fit | Fit, values: np.ndarray) -> float:
+    """Cost of one point."""
+    if isinstance(fit, fits.Fit):
+        return fit.problem.evaluate(fit.problem.point(values))[0]
     sigma = 1.0 if fit.trace.sigma is None else fit.trace.sigma
     model = kinetics.solve(fit.trace.elapsed, values[4], values[:4])
     z = ((model - fit.trace.signal) / (sigma * fit.f_scale)) ** 2
     return 0.5 * fit.f_scale**2 * float(LOSSES[fit.loss](z)[0].sum())
 
 
-def sensitivities(fit: Fit) -> np.ndarray:
-    """Return the length of each column of the Jacobian at the fit, |∂r/∂θ|, θ = G, k1, k2, k3, n0.
+def sensitivities(fit: fits.Fit | Fit) -> np.ndarray:
+    """Return the length of each column of the Jacobian at the fit, |∂r/∂θ|, θ being all parameters.
 
     Infinite where no residual feels a parameter: in units of 1/sensitivity it does not move then.
     """
@@ -118,7 +133,7 @@ def sensitivities(fit: Fit) -> np.ndarray:
     return np.where(lengths > 0, lengths, np.inf)
 
 
-def condition(fit: Fit, units: np.ndarray | float = 1.0) -> float:
+def condition(fit: fits.Fit | Fit, units: np.ndarray | float = 1.0) -> float:
     """Return the condition number of JᵀJ over the free parameters, each counted in its unit.
 
     It is the squared ratio of the longest to the shortest axis of the ellipses of equal cost; gradient
@@ -133,7 +148,12 @@ def condition(fit: Fit, units: np.ndarray | float = 1.0) -> float:
 
 
 def descend(
-    problem: Problem, start: np.ndarray, *, units: np.ndarray | float = 1.0, steps: int = 300
+    problem: fits.Problem | Problem,
+    start: np.ndarray,
+    *,
+    units: np.ndarray | float = 1.0,
+    free: np.ndarray | None = None,
+    steps: int = 300,
 ) -> np.ndarray:
     """Go down the gradient, θ ← max(θ − s·∇cost, 0), θ counted in `units`; return the way, (steps + 1, p).
 
@@ -148,11 +168,16 @@ def descend(
         Where to begin, in the trace's units like the result.
     units : array_like, shape (p,)
         What counts as 1 of each parameter.
+    free : ndarray of bool, shape (p,), optional
+        Which parameters move; all by default.
     steps : int
         How many.
     """
     way = [np.array(start, float)]
-    cost, triangle = problem.evaluate(way[0] / problem.scales)
+    if free is not None:
+        units = np.where(free, units, 0.0)
+    lower_bound = np.where(problem.signed, -np.inf, _values(problem, np.zeros(len(way[0]))))
+    cost, triangle = problem.evaluate(_point(problem, way[0]))
     for _ in range(steps):
         if triangle is None:
             break  # no model at the start, so no slope either
@@ -163,8 +188,8 @@ def descend(
         length, lower = 2 * (gradient @ gradient) / np.sum((jacobian @ gradient) ** 2), np.inf
         while lower > cost:  # at the latest a step too short to count ends this
             length /= 2
-            below = np.maximum(way[-1] - length * gradient * units, 0.0)
-            lower, triangle_below = problem.evaluate(below / problem.scales)
+            below = np.maximum(way[-1] - length * gradient * units, lower_bound)
+            lower, triangle_below = problem.evaluate(_point(problem, below))
         cost, triangle = lower, triangle_below
         way.append(below)
     return np.array(way)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from helpers import fitting, guesses, kinetics, paths, records
 from helpers.kinetics import Rates
+from helpers.measurement import Measurement
 from helpers.paths import DATA, ROOT
 from helpers.traces import Trace, load_trace
 
@@ -34,6 +35,14 @@ def fits(decay):
 @pytest.fixture
 def saved(fits, tmp_path):
     return records.save(fits[0], tmp_path / "a_1.par")
+
+
+def test_each_measurement_has_files_of_its_own(decay, tmp_path):
+    named = {name: Measurement(replace(decay, name=name)) for name in ("sample_data", "a/b", "..")}
+    found = {name: records.paths_for(each, 2, tmp_path) for name, each in named.items()}
+    assert [path.name for path in found["sample_data"]] == ["20190110_cubic_1.par", "20190110_cubic_2.par"]
+    assert found["a/b"] == [tmp_path / "a_b" / "fit_1.par", tmp_path / "a_b" / "fit_2.par"]
+    assert found[".."][0] == tmp_path / "unnamed" / "fit_1.par"
 
 
 class TestRoundTrip:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import fitting, valley
+from helpers import fits, fitting, plots, valley
 from helpers.kinetics import Rates
+from helpers.measurement import Measurement
 from helpers.traces import Trace
 
 NOISE = np.random.default_rng(20190110).standard_normal(80)
@@ -111,3 +114,51 @@ def test_what_no_residual_feels_neither_moves_nor_stops_the_descent():
 
 def test_no_free_parameter_no_condition_number():
     assert np.isnan(valley.condition(fitting.fit(TRACE, GUESS, fixed=fitting.PARAMETERS)))
+
+
+@pytest.fixture(scope="module")
+def counted():
+    t = np.linspace(-1, 6, 141)
+    n = np.where(t < 0, 0, 1 / (1.5 * np.exp(0.5 * np.maximum(t, 0)) - 0.5))
+    counts = np.random.default_rng(20190110).poisson(5000 * n**2 + 20)
+    trace = Trace(t, counts, t_unit="ns", signal_unit="counts")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        measurement = Measurement(trace, kind="TRPL counts", time_zero=0, n0="unknown")
+    return fits.fit(measurement, (0, 0.3, 0.3, 0.1), record_path=True)
+
+
+class TestFitsOfAnyMeasurement:
+    """The same of `helpers.fits`: counts ∝ n² with a background, whose offset may have either sign."""
+
+    def test_the_map_is_the_cost_that_the_fit_minimised(self, counted):
+        values = counted.values[["k1", "k2"]]
+        assert valley.cost_at(counted, ("k1", "k2"), *values) == pytest.approx(counted.cost, rel=1e-9)
+        assert valley.cost_at(counted, ("k1", "k2"), *(1.1 * values)) > counted.cost
+
+    def test_a_path_runs_from_the_guess_to_the_fit(self, counted):
+        path = valley.path_of(counted)
+        np.testing.assert_allclose(path[0, :4], [0, 0.3, 0.3, 0.1])
+        np.testing.assert_allclose(path[-1], counted.values)
+
+    def test_descent_goes_down_and_moves_only_what_is_free(self, counted):
+        start = valley.path_of(counted)[0]
+        way = valley.descend(
+            counted.problem, start, units=counted.problem.scales, free=counted.free, steps=20
+        )
+        cost = [counted.problem.evaluate(counted.problem.point(values))[0] for values in way]
+        assert (np.diff(cost) <= 0).all()
+        assert cost[-1] < cost[0]
+        assert (way[:, ~counted.free] == start[~counted.free]).all()
+        assert (way[-1, counted.free] != start[counted.free]).any()
+
+    def test_the_condition_number_is_that_of_the_free_parameters(self, counted):
+        sizes = valley.sensitivities(counted)
+        assert len(sizes) == len(counted.names)
+        assert 1 < valley.condition(counted, 1 / sizes) < valley.condition(counted)
+
+    def test_the_map_is_drawn_with_the_units_of_the_data(self, counted):
+        ax = plots.plot_cost_map(counted, [valley.path_of(counted)], names=("k1", "k2"), labels=["far off"])
+        assert ax.get_xlabel() == f"k1 ({counted.units['k1']})"
+        assert [text.get_text() for text in ax.legend().get_texts()] == ["far off", "minimum"]
+        plt.close("all")
