@@ -140,7 +140,8 @@ def about_parameter(curve: Curve) -> str:
     if curve.verdict == "lower limit":
         limit = f"{low:.3g} {unit}".rstrip()
         return f"{name} is at least {limit} (95 %){_in_cgs(curve, low)}; the data set no upper limit."
-    return f"{name} is not determined: the data set no limit on it."
+    side = "lower " if np.isfinite(high) else "upper " if curve.parameter.lower < low else ""
+    return f"{name} is not determined: the data set no {side}limit on it."
 
 
 def _in_cgs(curve: Curve, value: float, error: float | None = None) -> str:
