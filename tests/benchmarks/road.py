@@ -2,8 +2,8 @@
 
     python tests/benchmarks/road.py [--starts COUNT]
 
-On a density of 1,000 points, a series of 10 × 1,000 points, and the described measurements in data/. Starts are
-spread over eight decades in k1, k2 and k3 around their natural sizes.
+On a density of 1,000 points, a series of 10 × 1,000 points, and the described measurements in data/. Starts
+are spread over eight decades in k1, k2 and k3 around their natural sizes.
 """
 
 from __future__ import annotations
