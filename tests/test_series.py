@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 from dataclasses import replace
 
 import nbformat
@@ -527,18 +526,22 @@ class TestAdvice:
         assert any("72 % of the carriers" in each for each in words)
 
 
-MEASURED_SETTINGS = """
-from pathlib import Path
-
-FOLDER = Path({folder!r})
-FILES = ["F700_N1_raw.csv", "F700_N0.5_raw.csv", "F700_N0_raw.csv"]
-FLUENCES, FILM = [], {{}}
-DENSITIES = [1e16, 3.16e16, 1e17]
-READING = {{"t_unit": "ns", "repeated": "mean"}}
-WINDOW = (0, 40)
-MODEL = {{"observable": "photoluminescence"}}  # their background is off already
-PUBLISHED = {{}}
-SAVE_NAME = "measured"
+MEASURED = """
+kind = "TRPL counts"
+noise = "even"  # their background is off already
+offset = "fixed"
+trace = [
+  {{ file = "{folder}/F700_N1_raw.csv", n0_cm3 = 1e16 }},
+  {{ file = "{folder}/F700_N0.5_raw.csv", n0_cm3 = 3.16e16 }},
+  {{ file = "{folder}/F700_N0_raw.csv", n0_cm3 = 1e17 }},
+]
+t_unit = "ns"
+repeated = "mean"
+window = [0, 40]
+time_zero = 0
+p0_cm3 = 0
+repetition_Hz = "single"
+fluence_error_percent = 20
 """
 
 
@@ -546,11 +549,12 @@ SAVE_NAME = "measured"
 def test_the_notebook_takes_measured_files(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBOOK_RESULTS", str(tmp_path))
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    shutil.copy(ROOT / "results" / "20190110_cubic_1.par", tmp_path)  # the notebook compares with it
     path = ROOT / "notebooks" / "05_fit_fluence_series.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    (settings,) = (cell for cell in notebook.cells if cell.source.startswith("FOLDER = "))
-    settings.source = MEASURED_SETTINGS.format(folder=str(REAL))
+    (settings,) = (cell for cell in notebook.cells if cell.source.startswith("MEASUREMENT = "))
+    description = tmp_path / "measured.toml"
+    description.write_text(MEASURED.format(folder=REAL.as_posix()), encoding="utf-8")
+    settings.source = f"MEASUREMENT = {str(description)!r}"
     NotebookClient(
         notebook, resources={"metadata": {"path": str(path.parent)}}, kernel_name="python3"
     ).execute()
