@@ -97,7 +97,7 @@ class BlitView:
             axes = figure.add_axes((0, 0, 400 / (WIDTH + 400), 1), xlim=(0, 400), ylim=(HEIGHT, 0))
             axes.set_axis_off()
             pitch = min(34.0, (HEIGHT - 70 - 26 * len(notes)) / max(len(sliders), 1))
-            begin = 65 + 7 * max(max(len(name) for name, *_ in sliders) - 3, 0)
+            begin = 65 + 8 * max(max(len(name) for name, *_ in sliders) - 2, 0)
             for row, slider in enumerate(sliders):
                 _draw_slider(axes, 35 + pitch * row, begin, *slider)
             for row, note in enumerate(notes):

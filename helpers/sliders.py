@@ -131,7 +131,7 @@ class ParameterControl(widgets.HBox):
         """Set the effective value: a term that is needed is switched on, one that is off stays off at 0."""
         if value != 0 or self.on.value or not self.is_term:
             self.value = float(value)
-        self.on.value = self.on.value or (self.is_term and value != 0)
+        self.on.value = bool(self.on.value or (self.is_term and value != 0))
 
     def _show(self, _=None) -> None:
         self._showing = True
