@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from helpers import guesses, records
+from helpers.measurement.described import load_measurement
 from helpers.paths import ROOT
 
 SETTINGS = ("CSV", "T_UNIT", "SIGNAL_UNIT", "SAVE_NAME")
@@ -73,17 +74,17 @@ def results(tmp_path, monkeypatch):
 @pytest.mark.skipif(
     not MEASURED.exists(), reason="needs ../shared/data/decays/F700_N1_raw.csv beside the checkout"
 )
-def test_a_measured_photoluminescence_decay_goes_through(results):
-    for path in PIPELINE[2:]:
-        done = run_with(path, CSV=str(MEASURED), T_UNIT="ns", SIGNAL_UNIT="counts", SAVE_NAME="F700_N1")
-        assert not [
-            out for cell in done.cells for out in cell.get("outputs", []) if out.get("name") == "stderr"
-        ]
-    found = [records.load(path) for path in sorted(results.glob("F700_N1_*.par"))]
-    assert len(found) >= 3
-    assert [record.rates.k1 for record in found] == pytest.approx([0.8] * len(found), abs=0.05)
-    assert all(record.converged for record in found)
-    assert found[0].units.k2 == "1/(ns counts)"
+def test_a_measured_luminescence_is_fitted(tmp_path, results):
+    facts = {"t_unit": "ns", "p0_cm3": 0, "repetition_Hz": "single", "n0": "unknown", "noise": "even"}
+    own = described(tmp_path, "own", MEASURED, kind="TRPL counts", **facts)
+    said = printed(run_with(PIPELINE[2], MEASUREMENT=str(own)))
+    assert "is proportional to n²" in said
+    assert "2019" not in said, "guesses of the sample"
+    (found,) = [records.load(path) for path in results.rglob("*.par")]
+    assert found.converged
+    assert found.measurement["observable"] == "photoluminescence"
+    residuals = found.on(load_measurement(own)).residuals()[0]
+    assert np.sqrt(np.mean(residuals**2)) < 0.02 * found.values["scale"]  # the signal of n = n0
 
 
 @pytest.mark.skipif(
@@ -105,16 +106,17 @@ def test_a_series_of_counts_is_described_once(path, tmp_path, results):
     assert said.count("time zero at") == 4
 
 
-def test_guesses_that_are_far_off_still_lead_to_the_fit(results, tmp_path):
-    # Another shape, separator and unit than the sample's: the guesses kept for it are off by 20 decades here.
+def test_a_density_of_another_shape_and_unit_is_fitted_and_examined(results, tmp_path):
     t = np.arange(-5, 100) / 10
     draw = np.random.default_rng(20190110)
     n = np.where(t < 0, 0, 5e17 * np.exp(-0.4 * t)) + 1e15 * draw.standard_normal(t.size)
     rows = [f"{time:.1f};{value:.6e};1e15" for time, value in zip(t, n, strict=True)]
     file = tmp_path / "own.csv"
     file.write_text("\n".join(["t (us);n (cm^-3);sigma", *rows]), encoding="utf-8")
-    optimize = ROOT / "notebooks" / "03_optimize.ipynb"
-    run_with(optimize, CSV=str(file), T_UNIT="us", SIGNAL_UNIT="cm^-3", SAVE_NAME="own")
-    best = min((records.load(path) for path in results.glob("own_*.par")), key=lambda record: record.cost)
-    assert best.rates.k1 == pytest.approx(0.4, abs=4 * best.stderr.k1)
-    assert best.data.signal_unit == "cm^-3"
+    facts = {"kind": "density", "t_unit": "us", "density_unit": "cm^-3", "time_zero": "peak"}
+    own = described(tmp_path, "own", file, **facts)
+    for path in PIPELINE[2:]:
+        assert "Noise: the given standard errors." in printed(run_with(path, MEASUREMENT=str(own)))
+    record = records.load(results / "own" / "fit_1.par")
+    assert record.values["k1"] == pytest.approx(0.4, abs=4 * record.stderr["k1"])
+    assert record.units["n0"] == "cm^-3"

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import fitting, guesses, kinetics, paths, records
+from helpers import fits as fits_of_any_law
+from helpers import fitting, guesses, kept_guesses, kinetics, paths, records
 from helpers.kinetics import Rates
 from helpers.measurement import Measurement
+from helpers.measurement.described import load_measurement
 from helpers.paths import DATA, ROOT
 from helpers.traces import Trace, load_trace
 
@@ -43,6 +45,16 @@ def test_each_measurement_has_files_of_its_own(decay, tmp_path):
     assert [path.name for path in found["sample_data"]] == ["20190110_cubic_1.par", "20190110_cubic_2.par"]
     assert found["a/b"] == [tmp_path / "a_b" / "fit_1.par", tmp_path / "a_b" / "fit_2.par"]
     assert found[".."][0] == tmp_path / "unnamed" / "fit_1.par"
+
+
+def test_the_committed_records_are_those_of_the_sample():
+    measurement = load_measurement("sample_data")
+    starts = kept_guesses.load(measurement) | {"automatic": None}
+    for path, guess in zip(records.paths_for(measurement, 4, ROOT / "results"), starts.values(), strict=True):
+        record, fit = records.load(path), fits_of_any_law.fit(measurement, guess)
+        assert record.belongs_to(measurement)
+        np.testing.assert_allclose(record.guess, [*fit.guess.values()], rtol=5e-6)
+        np.testing.assert_allclose(record.cost, fit.cost, rtol=5e-6)
 
 
 class TestRoundTrip:
@@ -160,13 +172,6 @@ class TestRepetition:
                     stderr=fitting.Parameters(*(np.array(fit.stderr) * (1 + noise[7]))),
                 )
                 assert records.save(moved, tmp_path / "b.par").read_bytes() == written
-
-    def test_the_committed_records_are_those_of_the_sample(self, decay, fits):
-        for number, fit in enumerate(fits, 1):
-            record = records.load(ROOT / "results" / f"20190110_cubic_{number}.par")
-            assert record.belongs_to(decay)
-            assert record.guess == fit.guess
-            np.testing.assert_allclose(record.cost, fit.cost, rtol=5e-6)
 
 
 def damaged(saved, change):
