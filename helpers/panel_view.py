@@ -317,13 +317,13 @@ def rmse_text(rmse: float, residuals: np.ndarray, trace: Trace) -> str:
     return f"{text}, {np.sqrt(np.mean((residuals / trace.sigma) ** 2)):.4g} sigma"
 
 
-def shares_text(shares: Sequence[float]) -> str:
+def shares_text(shares: Sequence[float] | np.ndarray) -> str:
     """Write which share of the decay each of the PROCESSES carries."""
     parts = (f"{name} {share:.1%}" for name, share in zip(PROCESSES, shares, strict=True))
     return "decay by " + ", ".join(parts)
 
 
-def share_bar(shares: Sequence[float]) -> str:
+def share_bar(shares: Sequence[float] | np.ndarray) -> str:
     """Return HTML of a bar that is divided as the PROCESSES share the decay."""
     pieces = "".join(
         f'<div style="width:{100 * share:.1f}%;background:{colour}"></div>'

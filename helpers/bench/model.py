@@ -141,13 +141,18 @@ class Model:
     def _point(self, values: Mapping[str, float]) -> np.ndarray:
         return self.problem.point(np.array([values[name] for name in self.problem.names]))
 
-    def by_name(self, n0: Sequence[float]) -> dict[str, float]:
+    def by_name(self, n0: Sequence[float] | np.ndarray) -> dict[str, float]:
         """Values of the parameters that stand for these densities, one for each trace."""
         if "n0_factor" in self.start:
             return {"n0_factor": float(n0[0] / np.asarray(self.measurement.n0.value)[0])}
         return dict(zip(self._names_of_n0, map(float, n0), strict=True))
 
-    def at(self, values: Mapping[str, float], n0: Sequence[float], times: Sequence[np.ndarray]) -> Settled:
+    def at(
+        self,
+        values: Mapping[str, float],
+        n0: Sequence[float] | np.ndarray,
+        times: Sequence[np.ndarray],
+    ) -> Settled:
         """Model for values of the law's parameters and the densities n0, scale and offset at their best.
 
         Parameters

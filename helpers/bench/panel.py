@@ -79,6 +79,8 @@ class MeasurementPanel(SliderPanel):
     (0.0, MeasurementPanel(G, k1, k2, k3, n0))
     """
 
+    view: MeasurementView
+
     def __init__(
         self,
         data: Trace | Sequence[Trace] | Measurement,
@@ -299,7 +301,7 @@ class MeasurementPanel(SliderPanel):
         for guess in guesses:
             values = dict(guess["values"])
             factor = values.pop("n0")
-            n0 = np.array(guess["densities"]) * factor if len(self.measurement) > 1 else [factor]
+            n0 = np.array(guess["densities"]) * factor if len(self.measurement) > 1 else np.array([factor])
             try:
                 curves.append(self._model.at(values, n0, self.view.t_curves).curves)
             except Exception:  # what was kept may have no curve here; it stays in the menu

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def rows_of(model: Model, say: Callable[[str], None], changed: Callable) -> dict
     law, several = model.law, len(model.measurement) > 1
     labels = {each.name: each.name for each in law.parameters} | {"n0": "n0 ×" if several else "n0"}
     width = max(_LEAST, _BOX + _LETTER * max(map(len, labels.values())))
-    common = {"label_width": width, "continuous": isinstance(law, RateLaw)}
+    common: dict[str, Any] = {"label_width": width, "continuous": isinstance(law, RateLaw)}
     rows = {}
     for each, size in zip(law.parameters, model.problem.scales, strict=False):
         rows[each.name] = ParameterControl(
