@@ -76,6 +76,7 @@ def results(tmp_path, monkeypatch):
 )
 def test_a_measured_luminescence_is_fitted(tmp_path, results):
     facts = {"t_unit": "ns", "p0_cm3": 0, "repetition_Hz": "single", "n0": "unknown", "noise": "even"}
+    facts["window"] = [-10, 20]
     own = described(tmp_path, "own", MEASURED, kind="TRPL counts", **facts)
     said = printed(run_with(PIPELINE[2], MEASUREMENT=str(own)))
     assert "is proportional to n²" in said
