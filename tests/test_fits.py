@@ -202,6 +202,27 @@ def test_the_light_before_the_pulse_is_that_of_the_dark_state():
     np.testing.assert_allclose(curve[late], solve(T[late], 2.0, rates), rtol=2e-3)
 
 
+@pytest.mark.parametrize("peak", [10, 100, 300, 10_000])
+def test_counts_without_any_background_converge(peak):
+    """Dark bins hold no count, so the offset ends at its bound 0 and the fit is sure of it."""
+    t = np.arange(-10.0, 200.0)
+    clean = np.where(t >= 0, solve(np.maximum(t, 0), 1.0, (0, 1e-2, 2e-2, 0)) ** 2, 0.0)
+    for seed in range(6):
+        counted = np.random.default_rng(seed).poisson(peak * clean).astype(float)
+        settings = {"kind": "TRPL counts", "n0": 1.0, "time_zero": 0.0, "density_unit": "cm^-3"}
+        found = fit(Measurement(Trace(t, counted, t_unit="ns"), **settings))
+        assert found.converged
+        assert found.offset[0] < 0.05
+
+
+def test_a_trace_without_signal_is_no_fit():
+    t = np.linspace(0, 5, 60)
+    settings = {"observable": "mobility", "n0": 1.0, "sign": 1, "offset": "free"}
+    found = fit(Measurement(Trace(t, -np.exp(-t)), **settings))
+    assert not found.converged
+    assert "no signal of this sign" in found.message
+
+
 class TestRequests:
     def test_n0_and_scale_both_free_are_refused_with_what_to_fix(self):
         with pytest.raises(ValueError, match="fix n0"):

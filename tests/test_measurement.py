@@ -74,6 +74,29 @@ class TestKinds:
         assert found.offset[0] == pytest.approx(0.5, abs=0.01)
         assert found.values["k1"] == pytest.approx(0.1, rel=0.02)
 
+    def test_luminescence_is_never_taken_for_negative(self):
+        t = np.arange(-10.0, 200.0)
+        slow = np.where(t >= 0, np.exp(-t / 1000), 0.0)
+        trace = Trace(t, np.random.default_rng(1).poisson(1000 * slow + 5).astype(float), t_unit="ns")
+        measurement = Measurement(trace, kind="TRPL counts", n0_cm3=N0, time_zero=0.0)
+        assert measurement.observable.sign == 1
+        found = fit(measurement, fixed=["G", "k2", "k3"])
+        assert abs(found.values["k1"] - 0.0005) < 4 * found.stderr["k1"]  # light goes with n²
+
+    def test_a_sign_that_the_data_leave_open_is_asked_for(self):
+        t = np.arange(-10.0, 200.0)
+        slow = np.where(t >= 0, np.exp(-t / 1000), 0.0)
+        with pytest.raises(ValueError, match="give sign"):
+            Measurement(Trace(t, slow, t_unit="ns"), kind="TA", n0=1.0)
+        assert Measurement(Trace(t, slow), kind="TA", n0=1.0, baseline=(-9, -1)).observable.sign == 1
+        assert Measurement(Trace(t, -slow), kind="TA", n0=1.0, sign=-1).observable.sign == -1
+
+    def test_numbers_for_scale_and_offset_are_fixed(self):
+        settings = {"kind": "TA", "n0": 1.0, "sign": 1, "time_zero": 0.0}
+        measurement = Measurement(Trace(T, np.exp(-T), t_unit="ns"), scale=2.0, offset=0.5, **settings)
+        assert (measurement.scale.mode, measurement.offset.mode) == ("fixed", "fixed")
+        assert "fixed at 2." in " ".join(measurement.describe())
+
     def test_an_unknown_kind_is_refused_with_the_known_ones(self):
         with pytest.raises(ValueError, match="TRPL counts"):
             Measurement(counts(), kind="PL")
@@ -147,6 +170,20 @@ class TestTimes:
         edge = rising_edge(Trace(t, 3 + 100 * rise * np.exp(-np.maximum(t - 1, 0) / 500)), 3.0)
         assert edge.time == pytest.approx(1.0, abs=0.02)
         assert edge.width == pytest.approx(2 * np.log(9) * 0.2, rel=0.1)
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_the_edge_of_a_faint_trace_is_found_or_asked_for(self, seed):
+        trace = counts(peak=60, background=2.0, seed=seed)
+        try:
+            measurement = Measurement(trace, kind="TRPL counts", n0_cm3=N0, baseline=(-19, -2))
+        except ValueError as refusal:
+            assert "time_zero" in str(refusal)  # noqa: PT017  either answer is right
+        else:
+            assert abs(measurement.time_zero[0]) < 2.0
+
+    def test_a_window_without_a_rise_says_so(self):
+        measurement = Measurement(counts(), kind="TRPL counts", n0_cm3=N0, window=(2, 90))
+        assert "shows no rise" in " ".join(measurement.describe())
 
     def test_each_trace_may_have_its_own_kind_of_time_zero(self):
         settings = {"kind": "TRPL counts", "n0_cm3": [N0, N0], "p0_cm3": 0}

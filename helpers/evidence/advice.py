@@ -93,7 +93,7 @@ def _about_trace(fit: Fit, test: TraceTest) -> str:
     if test.is_rounding:
         return f"{name}: the residuals are nothing but rounding; these data hold no noise to judge errors by."
     size = ""
-    if test.p_size < _DOUBT:
+    if test.p_size < _DOUBT and f"{test.size:.3g}" != "1":
         given = "counts have" if fit.measurement.noise == "poisson" else "was given"
         direction = "small" if test.size > 1 else "large"
         size = (
@@ -275,7 +275,8 @@ def _ends(fit: Fit) -> list[tuple[float, float]]:
 def _about_crossovers(fit: Fit) -> list[str]:
     unit, ends = fit.measurement.density_unit, _ends(fit)
     high = max(n0 for n0, _ in ends)
-    low = min(float(kinetics.solve([end], n0, fit.rates)[0]) for n0, end in ends)
+    lasts = [float(kinetics.solve([end], n0, fit.rates)[0]) for n0, end in ends]
+    low, high = min([*lasts, *(n0 for n0, _ in ends)]), max([high, *lasts])  # with generation n may grow
     words = []
     for lower, upper in (("k1", "k2"), ("k2", "k3")):
         slow, fast = getattr(fit.rates, lower), getattr(fit.rates, upper)

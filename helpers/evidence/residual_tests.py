@@ -9,6 +9,7 @@ from scipy import stats
 
 from helpers.fits import Fit
 
+_LEAST_COUNTS = 1e-6  # expected in a bin; fewer tell nothing of the size of the noise
 _DOUBT = 0.01  # p value below which residuals are called structured, or the noise wrong
 _FEWEST_BLOCKS = 12
 _ROUNDING = 10.0  # in units of what the law's accuracy leaves
@@ -154,7 +155,7 @@ def _size(fit: Fit, residuals: np.ndarray, curve: np.ndarray, noise: str) -> tup
     squares = float(residuals @ residuals)
     spread = 2.0 * count
     if noise == "poisson":
-        spread += float(np.sum(1 / curve[curve > 0]))
+        spread += float(np.sum(1 / curve[curve > _LEAST_COUNTS]))
     # χ² scaled to the mean and the variance that the sum of squares has
     spread *= spare / count
     freedom, scale = 2 * spare**2 / spread, spread / (2 * spare)

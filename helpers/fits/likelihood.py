@@ -111,8 +111,9 @@ class Likelihood:
         seen = expected > 0
         safe = np.where(seen, expected, 1.0)
         deviance = np.where(seen, 2 * _half_deviance(safe, data), 0.0)
-        weights = np.where(seen, 1 / np.sqrt(safe), 0.0)
-        residuals = np.where(seen, (safe - data) * weights, 0.0)
+        # Where nothing is expected and nothing seen the cost still rises with what is expected, by 1.
+        weights = np.where(seen, 1 / np.sqrt(safe), 1.0)
+        residuals = np.where(seen, (safe - data) * weights, 1.0)
         if self.loss == "linear":
             return 0.5 * float(deviance.sum()), weights, residuals
         cost, root = self._robust(deviance)

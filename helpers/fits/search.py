@@ -99,6 +99,9 @@ def _search(problem: Problem, x: np.ndarray, free: np.ndarray, options: Options)
         minimise, problem, free=free, max_evaluations=options.max_evaluations, record=options.record_path
     )
     minimum = search(_resolved(problem, x, free))
+    if problem.linear.any() and (blind := _without_signal(problem, minimum)):
+        words = f"no signal of this sign was found in {', '.join(blind)}: check sign, baseline and window"
+        return replace(minimum, converged=False, message=words)
     again = _resolved(problem, minimum.x, free)
     if minimum.triangle is None or np.array_equal(again, minimum.x):
         return minimum
@@ -110,6 +113,15 @@ def _search(problem: Problem, x: np.ndarray, free: np.ndarray, options: Options)
         words = "the fitted law is at equilibrium before the second point: the data do not resolve its rates"
         best = replace(best, converged=False, message=words)
     return best
+
+
+def _without_signal(problem: Problem, minimum: Minimum) -> list[str]:
+    """Return the names of scales that ended at 0: their traces say nothing of the law."""
+    return [
+        each.name
+        for each, x in zip(problem.parameters, minimum.x, strict=True)
+        if each.kind == "scale" and x == 0 and minimum.triangle is not None
+    ]
 
 
 def _resolved(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:

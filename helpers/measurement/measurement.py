@@ -166,10 +166,11 @@ class Measurement:
         unit = _density_unit(density_unit, cut[0], usual.observable, unknown)
         seen = as_observable(usual.observable if observable is None else observable)
         doping = _doping(seen, p0, p0_cm3, unit)
-        seen = replace(seen, p0=doping, sign=_sign(seen, sign, cut, scale_, offset_, baseline))
         moment = usual.time_zero if time_zero is None else time_zero
         if time_zero is None and kind is None and (response_fwhm is not None or period is not None):
             moment = 0.0
+        upright = _sign(seen, sign, cut, scale_, offset_, baseline, moment)
+        seen = replace(seen, p0=doping, sign=upright)
         kept, zeros, edges = _timed(cut, moment, seen, baseline, response_fwhm)
         kept, noise_ = with_noise(
             kept, noise or usual.noise, relative_percent=sigma_relative_percent, floor=sigma_floor
@@ -340,21 +341,43 @@ def _in_cm3(unit: str, name: str) -> float:
     return factor
 
 
-def _sign(observable: Observable, sign, traces, scale: Quantity, offset: Quantity, baseline) -> int:
-    """Return the sign that was given, or that of the data's largest step away from the background."""
+def _sign(observable: Observable, sign, traces, scale: Quantity, offset: Quantity, baseline, zero) -> int:
+    """Return the sign that was given, or that of the data's largest step away from the background.
+
+    Raises
+    ------
+    ValueError
+        Where it depends on whether the first or the last points are the background.
+    """
     for given in (sign, observable.sign):
         if given is not None:
             return given
-    if scale.mode == "fixed":
+    if scale.mode == "fixed" or observable.is_quadratic:
         return 1
     trace = max(traces, key=lambda each: np.ptp(each.signal))
-    level = 0.0
-    if offset.mode != "fixed":
-        level = float(np.median(trace.signal[-max(len(trace) // 10, 1) :]))
-        if baseline is not None:
-            level = float(trace.crop(*baseline).signal.mean())
-    away = trace.signal - level
-    return 1 if away.max() >= -away.min() else -1
+    levels = _backgrounds(trace, offset, baseline, zero)
+    signs = {1 if (trace.signal - level).max() >= (level - trace.signal).max() else -1 for level in levels}
+    if len(signs) > 1:
+        raise ValueError(
+            f"trace {trace.name!r}: its first points make the signal positive and its last ones negative, or"
+            " the other way round; give sign (1 or -1), or baseline, the times of background before the pulse"
+        )
+    return signs.pop()
+
+
+def _backgrounds(trace: Trace, offset: Quantity, baseline, zero) -> list[float]:
+    """Levels that may be the background: what is known, or the first and the last points."""
+    if baseline is not None:
+        return [float(trace.crop(*baseline).signal.mean())]
+    if offset.mode == "fixed":
+        return [float(np.mean(np.asarray(offset.value)))]
+    few = max(len(trace) // 50, 3)
+    if isinstance(zero, int | float):
+        dark = trace.signal[trace.t < zero]
+        return [float(np.median(dark)) if len(dark) else float(np.median(trace.signal[-few:]))]
+    if zero in ("first", "peak"):
+        return [float(np.median(trace.signal[-few:]))]
+    return [float(np.median(trace.signal[:few])), float(np.median(trace.signal[-few:]))]
 
 
 def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
@@ -393,7 +416,7 @@ def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
     level = float(trace.crop(*baseline).signal.mean()) if baseline is not None else _level_before(trace, sign)
     edge = rising_edge(trace, level, sign)
     if edge is None:
-        return trace, trace.t[0], None
+        return trace, trace.t[0], Edge(float(trace.t[0]), 0.0)
     if response_fwhm is not None:
         return trace, edge.time, edge
     reach = _EDGE_WIDTHS * edge.width
@@ -504,7 +527,20 @@ def _about_signal(measurement: Measurement) -> list[str]:
     }[measurement.offset.mode]
     if measurement.offset.mode == "fixed" and np.any(measurement.offset.value):
         background = f"The background is fixed at {np.unique(np.asarray(measurement.offset.value))}."
-    return [f"The signal{unit} {relation} {sign}{law[observable.kind]}.", background, noise]
+    words = [f"The signal{unit} {relation} {sign}{law[observable.kind]}.", background, noise]
+    if relation != "is":
+        words.insert(1, _about_scale(measurement.scale))
+    return words
+
+
+def _about_scale(scale: Quantity) -> str:
+    if scale.mode == "fixed":
+        numbers = ", ".join(f"{value:.4g}" for value in np.unique(np.asarray(scale.value)))
+        return f"The scale between them is fixed at {numbers}."
+    return {
+        "free": "The scale between them is fitted to each trace.",
+        "shared": "The scales of the traces keep the given ratios; one factor is fitted.",
+    }[scale.mode]
 
 
 def _about_density(measurement: Measurement) -> list[str]:
@@ -529,7 +565,9 @@ def _about_times(measurement: Measurement) -> list[str]:
         span = f"{trace.t[0]:.4g} to {trace.t[-1]:.4g} {unit}".rstrip()
         name = trace.name or "trace"
         sentence = f"{name}: {len(trace)} points, {span}, time zero at {zero:.4g} {unit}".rstrip()
-        if edge is not None and measurement.response_fwhm is None:
+        if edge is not None and edge.width == 0:
+            sentence += ", because the trace shows no rise before its decay"
+        elif edge is not None and measurement.response_fwhm is None:
             gap = _EDGE_WIDTHS * edge.width
             sentence += f", half of the rise; the points within {gap:.3g} {unit} of it are left out"
         words.append(f"{sentence}.")

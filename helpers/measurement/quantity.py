@@ -65,9 +65,9 @@ class Quantity:
 
 
 def as_quantity(given, mode: str, value=None) -> Quantity:
-    """Return what was given (a quantity, a mode, numbers, or nothing) as a quantity with these defaults."""
+    """Return what was given as a quantity: a quantity, a mode, numbers (fixed), or nothing (the defaults)."""
     if isinstance(given, Quantity):
         return Quantity(value if given.value is None else given.value, given.mode)
     if isinstance(given, str):
         return Quantity(value, given)
-    return Quantity(value, mode) if given is None else Quantity(given, mode)
+    return Quantity(value, mode) if given is None else Quantity(given, "fixed")
