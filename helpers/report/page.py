@@ -75,10 +75,6 @@ def make(
     ------
     ValueError, OSError
         Where the description or its data are not understood, or would replace results of another one.
-
-    Examples
-    --------
-    >>> pages = make("sample_data", build="build", results="results")  # doctest: +SKIP
     """
     description = read(find(str(what)))
     pages = []
