@@ -269,6 +269,16 @@ def test_the_sign_is_honoured_by_the_automatic_guess():
     assert down == up
 
 
+def test_a_refit_may_fix_what_was_free():
+    measurement, _ = measured("luminescence", noise="sigma")
+    found = fit(measurement)
+    held = measurement.with_quantities(scale=Quantity(found.scale, "fixed"))
+    again = found.refit(measurement=held)
+    assert "scale_1" not in again.names
+    assert again.cost == pytest.approx(found.cost, rel=1e-9)
+    assert again.stderr["k2"] < found.stderr["k2"]
+
+
 def test_an_unknown_density_gives_rates_times_its_powers():
     """With n0 unknown k1 is right, and k2·n0 and k3·n0² are what they are."""
     t = np.linspace(0, 8, 200)

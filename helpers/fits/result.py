@@ -12,6 +12,7 @@ import pandas as pd
 from helpers.excitation import plausibility_notes
 from helpers.fits.likelihood import residual_variance
 from helpers.fits.minimise import Minimum, covariance
+from helpers.fits.parameters import parameters_of
 from helpers.fits.problem import Problem
 from helpers.fits.search import Options, find_minimum
 from helpers.kinetics import RATES, RateLaw, Rates
@@ -356,11 +357,16 @@ class Fit:
             Names of the parameters to hold.
         loss, f_scale : optional
         """
+        measurement = self.measurement if measurement is None else measurement
+        # Another measurement may fix what this one fits, or have other traces.
+        known = {each.name for each in parameters_of(self.law, measurement)}
+        values = {name: value for name, value in self.values.items() if name in known}
+        held = [name for name in self.fixed if name in known] if fixed is None else fixed
         found = find_minimum(
-            self.measurement if measurement is None else measurement,
-            dict(self.values) | dict(guess or {}),
+            measurement,
+            values | dict(guess or {}),
             law=self.law,
-            fixed=self.fixed if fixed is None else fixed,
+            fixed=held,
             loss=self.loss if loss is None else loss,
             f_scale=self.f_scale if f_scale is None else f_scale,
             options=self.options,
