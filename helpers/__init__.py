@@ -10,7 +10,7 @@ guesses       `suggest`, `load`, `save`; what is in a JSON file is checked in en
 fitting       `fit`, `fit_from_guesses` on least_squares; `fit_series` from series, series_model,
               series_fit, observables, pulses, separable
 uncertainty   `profile`, `bootstrap`, `compare_terms`, `advise`; in profiles, profile_path,
-              likelihood_ratio, model_choice, advice, series_advice
+              model_choice, advice, series_advice
 records       `save`, `load` of .par files
 excitation    from a laser pulse to a density; units: from the data's units to cm and s
 plots         figures of one trace; plots_errors and plots_physics the others; slopes, valley

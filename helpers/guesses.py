@@ -11,12 +11,11 @@ from scipy.integrate import cumulative_simpson
 from scipy.optimize import nnls
 
 from helpers import entries, kinetics
-from helpers.kinetics import RATES, Rates
+from helpers.kinetics import RATES, RateLaw, Rates, natural_rates
 from helpers.paths import RESULTS, write_text
 from helpers.traces import Trace
 
 FILE = RESULTS / "guesses.json"
-_OVER_AT_ONCE = 3.0  # e-folds before the second point
 
 # The three tries that the workbook's origin began with, for a trace in ns and 10^16 cm^-3.
 ORIGINAL = (
@@ -78,58 +77,15 @@ def suggest(trace: Trace, *, fixed: Mapping[str, float] | None = None) -> Rates:
         return Rates(*(values * scales)[:4])
 
 
-def natural_rates(span: float, density: float) -> np.ndarray:
-    """Units N/T, 1/T, 1/(N·T), 1/(N²·T) of G, k1, k2, k3 for data of the span T and the density N.
-
-    Raises
-    ------
-    ValueError
-        Where one of them, or T itself, is beyond what doubles hold.
-
-    Examples
-    --------
-    >>> natural_rates(2.0, 10.0).tolist()
-    [5.0, 0.5, 0.05, 0.005]
-    """
-    span, density = np.float64(span), np.float64(density)
-    with np.errstate(all="ignore"):
-        units = np.array([density / span, 1 / span, 1 / (span * density), 1 / (span * density**2)])
-    if not (np.isfinite(units) & (units >= np.finfo(float).tiny)).all():
-        raise ValueError(
-            f"times over {span:.3g} and densities up to {density:.3g} make rates that no number holds;"
-            " use other units of time and density"
-        )
-    return units
-
-
 def slowed(x, free, first: float) -> np.ndarray:
-    """Slow the free rates together where the law reaches equilibrium before the second data point.
-
-    There the cost is a plateau without gradient. The law's last and slowest rate is that at equilibrium,
-    k1 + 2·k2·n_e + 3·k3·n_e²; the rates are divided so that it acts midway (on a log axis) in the data.
-
-    Parameters
-    ----------
-    x : ndarray, shape (p,)
-        G, k1, k2, k3 in `natural_rates`, then anything else; returned itself where nothing is to be done.
-    free : ndarray of bool, shape (p,)
-    first : float
-        Time of the second point, in units of the span.
+    """Slow the free rates where the law reaches equilibrium before the second point: `RateLaw.slowed`.
 
     Examples
     --------
     >>> slowed(np.array([0.0, 1e6, 0.0, 0.0]), np.ones(4, bool), 0.01).tolist()
     [0.0, 10.0, 0.0, 0.0]
     """
-    if not np.isfinite(x[:4]).all():
-        return x
-    n_e = kinetics.equilibrium(x[:4])
-    with np.errstate(over="ignore", invalid="ignore"):
-        slowest = x[1] + (2 * x[2] + 3 * x[3] * n_e) * n_e if np.isfinite(n_e) else 0.0
-    if not _OVER_AT_ONCE < slowest * first < np.inf:
-        return x
-    moving = free & (np.arange(len(x)) < 4)
-    return np.where(moving, x / (slowest * np.sqrt(first)), x)
+    return np.append(RateLaw().slowed(x[:4], free[:4], first), x[4:])
 
 
 def load(path: str | Path = FILE) -> list[Rates]:

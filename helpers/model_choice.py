@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from helpers.evidence.thresholds import chance
 from helpers.fitting import PARAMETERS, Fit, as_fit, fit
 from helpers.kinetics import RATES
-from helpers.likelihood_ratio import chance
 from helpers.profile_path import fewest_spare_points, freedom, spare_points, variance
 from helpers.traces import Trace
 
@@ -75,7 +75,7 @@ def compare_terms(
     dimension of a model"). Models within 2 of the smallest BIC are not told apart ("not worth more than a
     bare mention": Kass & Raftery 1995, "Bayes factors"); of these the one with the fewest terms is best.
     p: probability that chance alone brings the fullest model's gain over this model, with rates that
-    cannot be negative (see `likelihood_ratio`).
+    cannot be negative (see `evidence.thresholds`).
 
     Examples
     --------

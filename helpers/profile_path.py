@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from helpers.evidence.thresholds import textbook_thresholds, thresholds
 from helpers.fitting import Fit
 from helpers.least_squares import Minimum, Problem, covariance, linear_step, minimise
-from helpers.likelihood_ratio import textbook_thresholds, thresholds
 
 LEVELS = (0.68, 0.95)
 CONTENT = 1e-3  # χ² left to gain at which a point of the path is good enough

@@ -2,7 +2,7 @@
 
 At each value of the parameter the others are fitted anew; Δ is the rise of χ² above the minimum (in units of
 the noise's variance). The interval holds every value whose Δ chance alone would often exceed; near a bound
-the thresholds follow the bound (see `likelihood_ratio`). A parameter whose interval has no end is reported
+the thresholds follow the bound (see `evidence.thresholds`). A parameter whose interval has no end is reported
 so, not with a symmetric error.
 """
 
@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from helpers.evidence.thresholds import textbook_thresholds
 from helpers.fitting import Fit, as_fit
 from helpers.least_squares import Minimum, covariance, minimise
-from helpers.likelihood_ratio import textbook_thresholds
 from helpers.profile_path import Tracer, freedom, offset, variance
 
 _MOST_RESTARTS = 3

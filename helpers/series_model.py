@@ -11,8 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from helpers.guesses import natural_rates
-from helpers.kinetics import RATES, Rates
+from helpers.kinetics import RATES, Rates, natural_rates
 from helpers.least_squares import Problem, computed, covariance
 from helpers.observables import Clock, Observable
 from helpers.separable import Block, compress, eliminate, joint_triangle, solve_linear

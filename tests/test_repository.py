@@ -29,7 +29,7 @@ ORDER = (
     *("kinetics", "excitation", "measurement", "fits", "evidence", "decays"),
     *("pulses", "least_squares", "equations", "guesses", "observables", "separable"),
     *("series_model", "series_fit", "series", "fitting"),
-    *("likelihood_ratio", "profile_path", "profiles", "model_choice", "advice"),
+    *("profile_path", "profiles", "model_choice", "advice"),
     *("series_advice", "uncertainty", "valley", "fit_records", "records", "kept_guesses"),
     *("plots_style", "plots_fit", "plots_measurement", "plots", "plots_physics", "plots_errors"),
     *("sliders", "pixels", "panel_view", "panel"),

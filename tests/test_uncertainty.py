@@ -16,10 +16,10 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from helpers import kinetics
+from helpers.evidence.thresholds import chance, thresholds
 from helpers.fitting import PARAMETERS, fit
 from helpers.kinetics import Rates
 from helpers.least_squares import triangle_of
-from helpers.likelihood_ratio import chance, thresholds
 from helpers.profile_path import LEVELS
 from helpers.traces import Trace
 from helpers.uncertainty import advise, bootstrap, compare_terms, contour, misfit, profile
