@@ -190,13 +190,11 @@ class Problem:
             return math.inf, None
         cost, tables = 0.0, []
         for j, (shape, slopes) in enumerate(shapes):
-            _, _, scale, offset = self._local(j, x)
-            part, weights, residuals = self.likelihoods[j].rows(
-                scale * shape + offset, self.measurement.traces[j].signal
-            )
+            part, weights, residuals = self._rows(j, x, shape)
             if not math.isfinite(part):
                 return math.inf, None
             cost += part
+            scale = self._local(j, x)[2]
             columns = np.column_stack([scale * slopes, shape, np.ones_like(shape)])
             link = self.links[j]
             used = link.index >= 0
@@ -263,14 +261,16 @@ class Problem:
                 break
         return x, cost, triangle
 
+    def _rows(self, j: int, x, shape):
+        """Cost, weights and residuals of trace j, whose signal has this shape in units of its scale."""
+        _, _, scale, offset = self._local(j, x)
+        return self.likelihoods[j].rows(scale * shape + offset, self.measurement.traces[j].signal)
+
     def _linear_rows(self, x, shapes):
         """Cost and triangle over the linear parameters alone, with zero columns for the others."""
         cost, tables = 0.0, []
         for j, (shape, _) in enumerate(shapes):
-            _, _, scale, offset = self._local(j, x)
-            part, weights, residuals = self.likelihoods[j].rows(
-                scale * shape + offset, self.measurement.traces[j].signal
-            )
+            part, weights, residuals = self._rows(j, x, shape)
             if not math.isfinite(part):
                 return math.inf, None
             cost += part
