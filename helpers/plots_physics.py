@@ -6,18 +6,16 @@ Each draws on `ax` (by default new ones) and returns it; colours and looks are t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers import fits
+from helpers.fits import Fit
 from helpers.kinetics import RateLaw, rate_terms, solve
 from helpers.measurement.pulses import steady_state
 from helpers.plots import COLOURS, axes_for
 from helpers.plots_style import labels_of, shades
-from helpers.series_fit import SeriesFit
 from helpers.slopes import decay_rates
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
@@ -53,16 +51,14 @@ def density_of_best_yield(rates) -> float:
     return math.sqrt(k1 / k3) if k3 > 0 else math.inf
 
 
-def plot_series(
-    fit: fits.Fit | SeriesFit, *, labels=None, ax: tuple[Axes, Axes] | None = None
-) -> tuple[Axes, Axes]:
+def plot_series(fit: Fit, *, labels=None, ax: tuple[Axes, Axes] | None = None) -> tuple[Axes, Axes]:
     """Draw all decays with their fits on a log axis, and the weighted residuals of each below.
 
     A fit of any law can be drawn so. Negative signals are turned for the logarithmic axis.
 
     Parameters
     ----------
-    fit : SeriesFit
+    fit : Fit
     labels : sequence of str, optional
         One for each trace; the traces' names by default.
     ax : two Axes, optional
@@ -75,8 +71,8 @@ def plot_series(
         figure = plt.figure(figsize=(6.4, 5.2), layout="constrained")
         ax = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     upper, lower = ax
-    sign = _sign(fit)
-    rows = zip(fit.traces, fit.curves(), _in_sigma(fit), _looks(fit, labels), strict=True)
+    sign = fit.measurement.observable.sign or 1
+    rows = zip(fit.traces, fit.curves(), fit.residuals(in_sigma=True), _looks(fit, labels), strict=True)
     lowest = []
     for trace, curve, rest, look in rows:
         signal = sign * trace.signal
@@ -96,7 +92,7 @@ def plot_series(
     return upper, lower
 
 
-def plot_decay_orders(fit: fits.Fit | SeriesFit, *, labels=None, ax: Axes | None = None) -> Axes:
+def plot_decay_orders(fit: Fit, *, labels=None, ax: Axes | None = None) -> Axes:
     """Draw −dn/dt of every trace against n, with the fitted sum and its terms of slope 1, 2 and 3.
 
     The rate law knows no history: −dn/dt depends on n alone, so that the traces must lie on one curve where
@@ -116,13 +112,13 @@ def plot_decay_orders(fit: fits.Fit | SeriesFit, *, labels=None, ax: Axes | None
     )
     _processes(ax, n, terms[1:])
     ax.set(xscale="log", yscale="log", ylim=(low / 3, 3 * high))
-    ax.set_xlabel(axis_label("n", _density_unit(fit)))
-    ax.set_ylabel(axis_label("−dn/dt", rate_units(fit.traces[0].t_unit, _density_unit(fit))[0]))
+    ax.set_xlabel(axis_label("n", fit.measurement.density_unit))
+    ax.set_ylabel(axis_label("−dn/dt", rate_units(fit.traces[0].t_unit, fit.measurement.density_unit)[0]))
     ax.legend()
     return ax
 
 
-def plot_lifetime(fit: fits.Fit | SeriesFit, *, labels=None, ax: Axes | None = None) -> Axes:
+def plot_lifetime(fit: Fit, *, labels=None, ax: Axes | None = None) -> Axes:
     """Draw the differential lifetime τ = −n/(dn/dt) of every trace against n, with the fitted law.
 
     Against density, not time: a lifetime that changes with time may only say that the density does.
@@ -139,13 +135,13 @@ def plot_lifetime(fit: fits.Fit | SeriesFit, *, labels=None, ax: Axes | None = N
     shown = loss > 0  # below the equilibrium density carriers are gained
     ax.plot(n[shown], n[shown] / loss[shown], color=COLOURS["black"], linewidth=1.8, label="fitted law")
     ax.set(xscale="log", yscale="log")
-    ax.set_xlabel(axis_label("n", _density_unit(fit)))
+    ax.set_xlabel(axis_label("n", fit.measurement.density_unit))
     ax.set_ylabel(axis_label("lifetime −n/(dn/dt)", fit.traces[0].t_unit))
     ax.legend()
     return ax
 
 
-def plot_shares_over_density(fit: fits.Fit | SeriesFit, *, ax: Axes | None = None) -> Axes:
+def plot_shares_over_density(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Draw the share of each process in the recombination against n; marks on top are the traces' n0."""
     _refuse_other_laws(fit)
     ax = axes_for(ax)
@@ -155,16 +151,16 @@ def plot_shares_over_density(fit: fits.Fit | SeriesFit, *, ax: Axes | None = Non
     top = {"marker": "v", "linestyle": "none", "color": COLOURS["black"], "clip_on": False}
     ax.plot(fit.n0, np.full(len(fit.n0), 100.0), **top, label="n0 of the traces")
     ax.set(xscale="log", ylim=(0, 100), ylabel="share of recombination (%)")
-    ax.set_xlabel(axis_label("n", _density_unit(fit)))
+    ax.set_xlabel(axis_label("n", fit.measurement.density_unit))
     ax.legend()
     return ax
 
 
-def plot_shares_over_time(fit: fits.Fit | SeriesFit, trace: int = -1, *, ax: Axes | None = None) -> Axes:
+def plot_shares_over_time(fit: Fit, trace: int = -1, *, ax: Axes | None = None) -> Axes:
     """Draw the share of each process in the recombination of one trace (by default the last) over time."""
     _refuse_other_laws(fit)
     ax = axes_for(ax)
-    elapsed = fit.traces[trace].t - _clocks(fit)[trace].time_zero
+    elapsed = fit.traces[trace].t - fit.measurement.time_zero[trace]
     t = np.linspace(0, elapsed[-1], _POINTS)
     terms = rate_terms(solve(t, _start(fit, trace), fit.rates), fit.rates)[1:]
     _processes(ax, t, 100 * terms / terms.sum(axis=0))
@@ -174,7 +170,7 @@ def plot_shares_over_time(fit: fits.Fit | SeriesFit, trace: int = -1, *, ax: Axe
     return ax
 
 
-def plot_quantum_yield(fit: fits.Fit | SeriesFit, *, labels=None, ax: Axes | None = None) -> Axes:
+def plot_quantum_yield(fit: Fit, *, labels=None, ax: Axes | None = None) -> Axes:
     """Draw the internal quantum yield k2·n²/(k1·n + k2·n² + k3·n³) against n, its maximum and the n0."""
     _refuse_other_laws(fit)
     ax = axes_for(ax)
@@ -187,12 +183,12 @@ def plot_quantum_yield(fit: fits.Fit | SeriesFit, *, labels=None, ax: Axes | Non
         words = f"largest at √(k1/k3) = {best:.2g}"
         ax.axvline(best, color=COLOURS["black"], linestyle=":", linewidth=1.2, label=words)
     ax.set(xscale="log", ylim=(0, None), ylabel="internal quantum yield (%)")
-    ax.set_xlabel(axis_label("n", _density_unit(fit)))
+    ax.set_xlabel(axis_label("n", fit.measurement.density_unit))
     ax.legend()
     return ax
 
 
-def _looks(fit: fits.Fit | SeriesFit, labels) -> list[dict]:
+def _looks(fit: Fit, labels) -> list[dict]:
     """Return colour, marker and label of each trace: the order of a series is one of lightness."""
     looks = zip(shades(len(fit.traces)), labels_of(fit.traces, labels), strict=True)
     return [
@@ -201,47 +197,27 @@ def _looks(fit: fits.Fit | SeriesFit, labels) -> list[dict]:
     ]
 
 
-def _refuse_other_laws(fit: fits.Fit | SeriesFit) -> None:
-    if isinstance(fit, fits.Fit) and not isinstance(fit.law, RateLaw):
+def _refuse_other_laws(fit: Fit) -> None:
+    if not isinstance(fit.law, RateLaw):
         raise ValueError(
             f"this figure shows the terms of dn/dt = G − k1·n − k2·n² − k3·n³, which {fit.law!r} has not;"
             " draw such a fit with plots.plot_fit or plots_physics.plot_series"
         )
 
 
-def _in_sigma(fit: fits.Fit | SeriesFit) -> list[np.ndarray]:
-    """Return data − model of each trace in units of the noise."""
-    if isinstance(fit, fits.Fit):
-        return fit.residuals(in_sigma=True)
-    residuals = zip(fit.residuals(), fit.model.weights, strict=True)
-    return [difference * weight / math.sqrt(fit.variance) for difference, weight in residuals]
-
-
-def _clocks(fit: fits.Fit | SeriesFit) -> Sequence:
-    return fit.problem.clocks if isinstance(fit, fits.Fit) else fit.model.clocks
-
-
-def _sign(fit: fits.Fit | SeriesFit) -> int:
-    return (fit.measurement.observable.sign or 1) if isinstance(fit, fits.Fit) else 1
-
-
-def _start(fit: fits.Fit | SeriesFit, trace: int) -> float:
+def _start(fit: Fit, trace: int) -> float:
     """Return the density of a trace just after a pulse; in a train the pulses before have left some."""
-    if not isinstance(fit, fits.Fit) or fit.measurement.repetition_period is None:
-        return float(fit.n0[trace])
     period = fit.measurement.repetition_period
+    if period is None:
+        return float(fit.n0[trace])
     return float(steady_state(fit.law, fit.n0[trace], [*fit.rates], period)[0][0])
 
 
-def _density_unit(fit: fits.Fit | SeriesFit) -> str:
-    return fit.measurement.density_unit if isinstance(fit, fits.Fit) else fit.density_unit
-
-
-def _measured_rates(fit: fits.Fit | SeriesFit, labels) -> list[tuple]:
+def _measured_rates(fit: Fit, labels) -> list[tuple]:
     """Return n, −dn/dt and its error as the data have them, and the look, of each trace with a slope."""
     rows = []
-    clocks = (each.time_zero + (each.response_fwhm or 0.0) for each in _clocks(fit))
-    for trace, n, start, look in zip(fit.traces, fit.densities(), clocks, _looks(fit, labels), strict=True):
+    starts = fit.measurement.time_zero + (fit.measurement.response_fwhm or 0.0)
+    for trace, n, start, look in zip(fit.traces, fit.densities(), starts, _looks(fit, labels), strict=True):
         after = trace.t >= start
         try:
             rows.append((*decay_rates(Trace(trace.t[after], n[after])), look))
@@ -252,7 +228,7 @@ def _measured_rates(fit: fits.Fit | SeriesFit, labels) -> list[tuple]:
     return rows
 
 
-def _densities(fit: fits.Fit | SeriesFit) -> np.ndarray:
+def _densities(fit: Fit) -> np.ndarray:
     return np.geomspace(fit.n0.min() / _BEYOND, fit.n0.max() * _BEYOND, _POINTS)
 
 
