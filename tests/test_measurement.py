@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from helpers.fit_records import record_of
 from helpers.fits import fit
 from helpers.kinetics import solve
 from helpers.measurement import Measurement, Observable, Quantity
@@ -226,6 +230,43 @@ class TestQuantities:
         assert last.n0.value[0] == measurement.n0.value[3]
         assert first.time_zero[0] == measurement.time_zero[0]
         assert fit(first).converged
+
+
+class TestTheFileOfADescription:
+    """A description may lie anywhere; its traces lie beside it, and so does what a user keeps of it."""
+
+    @pytest.fixture
+    def elsewhere(self, tmp_path, monkeypatch):
+        (tmp_path / "films").mkdir()
+        (tmp_path / "films" / "a.csv").write_text("t (ns),n\n0,4\n1,2\n2,1\n3,0.5\n4,0.3\n")
+        (tmp_path / "films" / "a.toml").write_text('kind = "density"\nfile = "a.csv"\n')
+        monkeypatch.chdir(tmp_path)
+        return tmp_path / "films" / "a.toml"
+
+    @pytest.mark.parametrize("given", ["films/a.toml", "films/a", Path("films/a.toml"), "absolute"])
+    def test_its_traces_are_found_beside_it_and_it_is_remembered(self, elsewhere, monkeypatch, given):
+        measurement = load_measurement(elsewhere if given == "absolute" else given)
+        assert measurement.traces[0].signal.tolist() == [4, 2, 1, 0.5, 0.3]
+        monkeypatch.chdir(elsewhere.parent)  # a path from the current folder would now lead elsewhere
+        assert measurement.file == elsewhere
+
+    def test_arrays_have_none(self):
+        assert Measurement(Trace([0, 1], [2, 1])).file is None
+
+    def test_what_is_made_of_the_measurement_keeps_it(self, elsewhere):
+        measurement = load_measurement(elsewhere)
+        assert pickle.loads(pickle.dumps(measurement)).file == elsewhere
+        assert measurement.with_signals([[5, 3, 1, 0.6, 0.3]]).file == elsewhere
+        assert [each.file for each in measurement.alone()] == [elsewhere]
+        assert measurement.with_quantities(offset=Quantity(0.0, "free")).file == elsewhere
+
+    def test_a_saved_fit_and_the_printed_measurement_do_not_depend_on_it(self, elsewhere):
+        measurement = load_measurement(elsewhere)
+        moved = measurement.with_file("other.toml")
+        assert repr(moved) == repr(measurement) == "Measurement('a': 1 trace, density, even noise)"
+        record, other = (record_of(fit(each, fixed=["G", "k2", "k3"])) for each in (measurement, moved))
+        assert record.content() == other.content()
+        assert record.on(moved).converged
 
 
 def test_a_description_and_arrays_say_the_same():

@@ -19,7 +19,7 @@ def load_measurement(what: str | Path | Description | Measurement, fit: str | No
     Parameters
     ----------
     what : str, Path, Description or Measurement
-        A name stands for the description data/NAME.toml.
+        A name stands for the description data/NAME.toml; its file is kept as `Measurement.file`.
     fit : str, optional
         Name of the fit whose window is used; needed only where the description has several.
 
@@ -37,13 +37,14 @@ def load_measurement(what: str | Path | Description | Measurement, fit: str | No
         return what
     description = what if isinstance(what, Description) else read(find(str(what)))
     window = description.fit_choice(fit).window if fit or len(description.fits) == 1 else None
-    return Measurement(
+    measurement = Measurement(
         load_traces(description),
         kind=description.kind,
         name=description.name or description.path.stem,
         window=window or description.window,
         **_facts(description),
     )
+    return measurement.with_file(description.path)
 
 
 def load_traces(description: Description) -> list[Trace]:

@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +97,8 @@ class Measurement:
         With a value for each trace (None where it comes from the data).
     time_zero : ndarray
         One for each trace, resolved.
+    file : Path or None
+        The description that the measurement was read from; None where it was made of arrays.
 
     Raises
     ------
@@ -125,6 +128,7 @@ class Measurement:
     response_fwhm: float | None
     repetition_period: float | None
     fluence_error_percent: float | None
+    file: Path | None = None
 
     def __init__(
         self,
@@ -193,6 +197,7 @@ class Measurement:
             "response_fwhm": response_fwhm,
             "repetition_period": period,
             "fluence_error_percent": _percent(fluence_error_percent),
+            "file": None,
         }
         for field in fields(self):
             object.__setattr__(self, field.name, resolved[field.name])
@@ -241,6 +246,12 @@ class Measurement:
         other = copy.copy(self)
         for name, quantity in quantities.items():
             object.__setattr__(other, name, quantity.for_traces(len(self), name))
+        return other
+
+    def with_file(self, file: str | Path) -> Measurement:
+        """Return the same measurement as read from a description of this path."""
+        other = copy.copy(self)
+        object.__setattr__(other, "file", Path(file).absolute())  # a notebook may change its folder later
         return other
 
     def alone(self) -> list[Measurement]:
