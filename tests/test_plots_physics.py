@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from helpers import plots_physics
-from helpers.fitting import fit_series
+from helpers.fits import fit
 from helpers.kinetics import Rates, rate_terms, solve
 from helpers.traces import Trace
 
@@ -22,7 +22,7 @@ def fitted():
     for n0 in LEVELS:
         n = solve(t, n0, RATES) + 0.002 * n0 * rng.standard_normal(t.size)
         traces.append(Trace(t, n, name=f"{n0:g}", t_unit="us", signal_unit="10^18 cm^-3"))
-    return fit_series(traces)
+    return fit(traces)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ class TestAgainstDensity:
         t = np.linspace(0, 1, 50)
         flat = Trace(t, 1 + 0.01 * np.cos(40 * t), t_unit="ns", signal_unit="cm^-3")
         with pytest.raises(ValueError, match="nothing to draw"):
-            plots_physics.plot_lifetime(fit_series([flat]))
+            plots_physics.plot_lifetime(fit([flat]))
 
 
 class TestShares:
