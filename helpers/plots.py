@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers import fits, kinetics
-from helpers.fitting import Fit
-from helpers.kinetics import RATES, Rates
+from helpers.fits import Fit
+from helpers.fits.cost_surface import cost_at, grid_along_valley
 from helpers.plots_fit import plot_fit
 from helpers.plots_measurement import plot_measurement, plot_starts
 from helpers.plots_style import (
@@ -21,17 +20,13 @@ from helpers.plots_style import (
     STAR,
     STYLE,
     axes_for,
-    label_axes,
-    limit_axes,
     look,
-    points,
     smooth_times,
     use_style,
 )
 from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
-from helpers.valley import cost_at, grid_along_valley, names_of
 
 __all__ = [
     "COLOURS",
@@ -46,72 +41,13 @@ __all__ = [
     "plot_cost_map",
     "plot_decay_order",
     "plot_fit",
-    "plot_guesses",
     "plot_measurement",
     "plot_starts",
-    "plot_trace",
     "smooth_times",
     "use_style",
 ]
 _MARGIN = 0.03  # of a map's axes, below zero: a path along an axis must not hide behind the frame
 _LEVELS = 10.0 ** np.arange(0.5, 6.5, 0.5)  # of the cost over its minimum
-
-
-def plot_trace(trace: Trace, part: Trace | None = None, *, scale: str = "linear", ax: Axes | None = None):
-    """Draw a trace and, over it, a part of it (that from the peak, say).
-
-    Parameters
-    ----------
-    trace, part : Trace
-        All points, and those to stand out.
-    scale : {"linear", "semilog", "loglog"}
-        With "loglog" the time runs from the part's first point, and what lies before is not drawn.
-    """
-    ax = axes_for(ax)
-    start = (part or trace).t[0] if scale == "loglog" else 0.0
-    if part is None or scale != "loglog":
-        ax.plot(*points(trace, start, scale), **DATA, label="all points" if part else trace.name)
-    if part is not None:
-        standing_out = DATA | {"color": COLOURS["blue"], "zorder": 2}
-        ax.plot(*points(part, start, scale), **standing_out, label=f"from {part.t[0]:g} {part.t_unit} on")
-    label_axes(ax, trace, scale)
-    ax.legend()
-    return ax
-
-
-def plot_guesses(
-    trace: Trace,
-    guesses: Iterable[Rates],
-    *,
-    labels: Sequence[str] | None = None,
-    n0: float | None = None,
-    scale: str = "linear",
-    ax: Axes | None = None,
-):
-    """Draw a trace with the curve of each guess, all of which begin at n0 (default: the first point).
-
-    Parameters
-    ----------
-    trace : Trace
-        Data from the moment the law holds.
-    guesses : iterable of Rates
-    labels : sequence of str, optional
-        One for each guess; by default its number and coefficients.
-    """
-    ax = axes_for(ax)
-    guesses = [kinetics.four_rates(guess) for guess in guesses]
-    labels = [f"{k}: {_in_words(guess)}" for k, guess in enumerate(guesses, 1)] if labels is None else labels
-    start = trace.t[0] if scale == "loglog" else 0.0
-    t = smooth_times(trace)
-    n0 = max(trace.signal[0], 0.0) if n0 is None else n0
-    ax.plot(*points(trace, start, scale), **DATA, label=trace.name or "data")
-    for k, (guess, label) in enumerate(zip(guesses, labels, strict=True)):
-        curve = kinetics.solve(t - trace.t[0], n0, guess)
-        ax.plot(t - start, curve, **MODEL | look(k), label=label)
-    label_axes(ax, trace, scale)
-    limit_axes(ax, [(trace, start)], scale)
-    ax.legend()
-    return ax
 
 
 def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
@@ -141,7 +77,7 @@ def plot_decay_order(trace: Trace, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_cost_map(
-    fit: fits.Fit | Fit,
+    fit: Fit,
     paths: Iterable[np.ndarray] = (),
     *,
     names: tuple[str, str] = ("k2", "k3"),
@@ -155,7 +91,7 @@ def plot_cost_map(
     ----------
     fit : Fit
     paths : iterable of arrays, shape (steps, p)
-        All parameters step by step, from `valley.path_of` or `valley.descend`; all may move on them.
+        All parameters step by step, from `path_of` or `descend` of `cost_surface`; all may move on them.
     names : (str, str)
         Parameters of the two axes.
     limits : (float, float), optional
@@ -164,7 +100,7 @@ def plot_cost_map(
         One for each path; "from guess 1" and so on by default.
     """
     ax = axes_for(ax)
-    chosen = [names_of(fit).index(name) for name in names]
+    chosen = [fit.problem.index(name) for name in names]
     minimum = np.array(fit.values)[chosen]
     paths = [np.asarray(path)[:, chosen] for path in paths]
     limits = 1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits
@@ -176,15 +112,13 @@ def plot_cost_map(
         ax.plot(*path.T, color=colour, marker=".", markersize=4, linewidth=1.2, label=label)
         ax.plot(*path[0], color=colour, marker="s", clip_on=False)
     ax.plot(*minimum, **STAR, label="minimum")
-    xlabel, ylabel = (axis_label(name, getattr(fit.units, name)) for name in names)
+    xlabel, ylabel = (axis_label(name, fit.units[name]) for name in names)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-_MARGIN * limits[0], limits[0]))
     ax.set_ylim(-_MARGIN * limits[1], limits[1])
     return ax
 
 
-def _contours(
-    ax: Axes, fit: fits.Fit | Fit, names: tuple[str, str], grid: tuple[np.ndarray, np.ndarray]
-) -> None:
+def _contours(ax: Axes, fit: Fit, names: tuple[str, str], grid: tuple[np.ndarray, np.ndarray]) -> None:
     """Draw lines of equal cost, two to a factor of 10, some with their multiple of the smallest cost."""
     height = cost_at(fit, names, *grid) / (fit.cost or 1.0)
     levels = np.array([level for level in _LEVELS if height.min() < level < height.max()])
@@ -192,8 +126,3 @@ def _contours(
         lines = ax.contour(*grid, height, levels, colors=COLOURS["grey"], linewidths=0.8)
         labelled = np.intersect1d(levels, _LEVELS[5::4])  # lines near the minimum are too short for labels
         ax.clabel(lines, levels=labelled, fmt=lambda level: f"×{level:.0f}", fontsize="x-small")
-
-
-def _in_words(rates: Rates) -> str:
-    terms = zip(RATES, rates, strict=True)
-    return ", ".join(f"{name} = {value:.3g}" for name, value in terms if value) or "no recombination"

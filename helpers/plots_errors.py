@@ -12,12 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers import fits
-from helpers.fitting import PARAMETERS, Fit
-from helpers.model_choice import Ladder
+from helpers.evidence import Bootstrap, Ladder
+from helpers.fits import Fit
 from helpers.plots import COLOURS, DATA, axes_for
-from helpers.series_fit import SeriesFit
-from helpers.uncertainty import Bootstrap
 from helpers.units import axis_label
 
 _DASHES = {0.68: "-", 0.95: "--"}
@@ -36,12 +33,12 @@ class Profiles(Protocol):
     def __len__(self) -> int: ...
 
 
-def plot_correlation(fit: fits.Fit | Fit | SeriesFit, *, ax: Axes | None = None) -> Axes:
+def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Draw the correlation matrix as coloured squares with their numbers; grey for what has no error.
 
     Rows and columns bear the names of the fit's own parameters, and the figure grows with their number.
     """
-    names, correlation = _names(fit), np.asarray(fit.correlation)
+    names, correlation = fit.names, np.asarray(fit.correlation)
     size = max(len(names), 5)
     ax = axes_for(ax, (0.56 * size + 1.6, 0.56 * size + 1.0))
     ax.set_facecolor("#E6E6E6")
@@ -71,7 +68,7 @@ def plot_profiles(curves: Profiles, *, ax: Sequence[Axes] | None = None) -> Sequ
         if len(curve.values) > 1:
             low, high = max(low, curve.values[0]), min(high, curve.values[-1])
             each.axvspan(low, high, color=COLOURS["sky"], alpha=0.25, label="95 %")
-        error, unit = _of(fit, "stderr", name), _of(fit, "unit", name)
+        error, unit = fit.stderr[name], fit.units[name]
         if np.isfinite(error) and error > 0:
             parabola = ((curve.values - curve.value) / error) ** 2
             each.plot(curve.values, parabola, color=COLOURS["grey"], linestyle=":", label="parabola")
@@ -88,7 +85,7 @@ def plot_profiles(curves: Profiles, *, ax: Sequence[Axes] | None = None) -> Sequ
 
 
 def plot_cloud(
-    fit: fits.Fit | Fit,
+    fit: Fit,
     scatter: Bootstrap,
     pair: tuple[str, str],
     contours: dict[float, np.ndarray],
@@ -110,8 +107,8 @@ def plot_cloud(
         closed = np.vstack([edge, edge[:1]])
         dashes = _DASHES.get(level, "-")
         ax.plot(*closed.T, color=COLOURS["blue"], linestyle=dashes, label=f"profile, {100 * level:.0f} %")
-    ax.plot(*(_of(fit, "value", name) for name in pair), "*", color=COLOURS["vermilion"], markersize=11)
-    xlabel, ylabel = (axis_label(name, _of(fit, "unit", name)) for name in pair)
+    ax.plot(*fit.values[[*pair]], "*", color=COLOURS["vermilion"], markersize=11)
+    xlabel, ylabel = (axis_label(name, fit.units[name]) for name in pair)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
     ax.legend()
@@ -136,17 +133,6 @@ def plot_ladder(ladder: Ladder, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("BIC above the smallest")
     ax.grid(False, axis="y")
     return ax
-
-
-def _names(fit: fits.Fit | Fit | SeriesFit) -> tuple[str, ...]:
-    return PARAMETERS if isinstance(fit, Fit) else fit.names
-
-
-def _of(fit: fits.Fit | Fit | SeriesFit, column: str, name: str):
-    """Return the value, stderr or unit of one parameter."""
-    if isinstance(fit, Fit):
-        return getattr({"value": fit.values, "stderr": fit.stderr, "unit": fit.units}[column], name)
-    return fit.table().loc[name, column]
 
 
 def _grid(count: int) -> Sequence[Axes]:

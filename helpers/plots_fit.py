@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers import fits
-from helpers.fit_records import FitRecord
-from helpers.fitting import Fit
+from helpers.fits import Fit
+from helpers.measurement import Measurement
 from helpers.plots_style import (
     COLOURS,
     DATA,
@@ -25,7 +24,7 @@ from helpers.plots_style import (
     smooth_times,
     time_label,
 )
-from helpers.records import Record
+from helpers.records import FitRecord
 from helpers.traces import Trace
 from helpers.units import axis_label
 
@@ -41,8 +40,8 @@ class _Row(NamedTuple):
 
 
 def plot_fit(
-    fit: fits.Fit | FitRecord | Fit | Record,
-    trace: Trace | None = None,
+    fit: Fit | FitRecord,
+    measurement: Measurement | Trace | None = None,
     *,
     scale: str = "linear",
     labels: Sequence[str] | None = None,
@@ -55,8 +54,8 @@ def plot_fit(
 
     Parameters
     ----------
-    fit : Fit or record
-    trace : Trace or Measurement, optional
+    fit : Fit or FitRecord
+    measurement : Measurement or Trace, optional
         The data; needed with a record, which holds none.
     scale : {"linear", "semilog", "loglog"}
         With "loglog" the time runs from the pulse. A negative signal is turned for a logarithmic axis.
@@ -78,36 +77,28 @@ def plot_fit(
     if scale not in SCALES:
         raise ValueError(f"scale = {scale!r}: choose one of {', '.join(SCALES)}")
     if isinstance(fit, FitRecord):
-        fit = fit.on(_given(trace))
-    if isinstance(fit, fits.Fit):
-        rows, unit = _rows(fit, scale), _residual_unit(fit)
-        what, moment = _signal_label(fit, scale), "the pulse"
-    else:
-        trace = fit.trace if trace is None and isinstance(fit, Fit) else _given(trace)
-        rows, unit = [_row(fit, trace, scale)], trace.signal_unit if trace.sigma is None else "σ"
-        what, moment = axis_label("n", trace.signal_unit), "the first point"
+        fit = _made_again(fit, measurement)
+    rows = _rows(fit, scale)
     upper, lower = _two_axes(ax)
     looks = _looks(rows, labels)
     for row, (data, model) in zip(rows, looks, strict=True):
         upper.plot(*points(row.trace, row.start, scale), **data)
         upper.plot(row.t - row.start, row.curve, **model)
-    upper.set(xscale=SCALES[scale][0], yscale=SCALES[scale][1], ylabel=what)
+    upper.set(xscale=SCALES[scale][0], yscale=SCALES[scale][1], ylabel=_signal_label(fit, scale))
     limit_axes(upper, [(row.trace, row.start) for row in rows], scale)
     upper.tick_params(labelbottom=False)
     upper.legend()
     _residuals(lower, rows, [data for data, _ in looks])
     lower.set_xscale(SCALES[scale][0])
-    lower.set_xlabel(time_label(rows[0].trace, scale, moment))
-    lower.set_ylabel(axis_label("residual\n", unit).replace("\n ", "\n"))
+    lower.set_xlabel(time_label(rows[0].trace, scale, "the pulse"))
+    lower.set_ylabel(axis_label("residual\n", _residual_unit(fit)).replace("\n ", "\n"))
     return upper, lower
 
 
-def _given(trace):
-    if trace is None:
-        raise ValueError(
-            "a record holds no data: give plot_fit(record, trace), or plot record.on(measurement)"
-        )
-    return trace
+def _made_again(record: FitRecord, measurement: Measurement | Trace | None) -> Fit:
+    if measurement is None:
+        raise ValueError("a record holds no data: give plot_fit(record, measurement)")
+    return record.on(measurement)
 
 
 def _two_axes(ax: Axes | None) -> tuple[Axes, Axes]:
@@ -117,13 +108,7 @@ def _two_axes(ax: Axes | None) -> tuple[Axes, Axes]:
     return upper, upper.figure.add_subplot(places[1], sharex=upper)
 
 
-def _row(fit: Fit | Record, trace: Trace, scale: str) -> _Row:
-    t = smooth_times(trace)
-    residuals = (trace.signal - fit.curve(trace.t)) / (1.0 if trace.sigma is None else trace.sigma)
-    return _Row(trace, trace.t[0] if scale == "loglog" else 0.0, t, fit.curve(t), residuals)
-
-
-def _rows(fit: fits.Fit, scale: str) -> list[_Row]:
+def _rows(fit: Fit, scale: str) -> list[_Row]:
     zeros = fit.measurement.time_zero
     times = [smooth_times(trace, zero) for trace, zero in zip(fit.traces, zeros, strict=True)]
     residuals = fit.residuals(in_sigma=_in_sigma(fit))
@@ -136,21 +121,21 @@ def _rows(fit: fits.Fit, scale: str) -> list[_Row]:
     ]
 
 
-def _is_turned(fit: fits.Fit, scale: str) -> bool:
+def _is_turned(fit: Fit, scale: str) -> bool:
     return SCALES[scale][1] == "log" and fit.measurement.observable.sign == -1
 
 
-def _in_sigma(fit: fits.Fit) -> bool:
+def _in_sigma(fit: Fit) -> bool:
     return fit.problem.is_absolute or len(fit.traces) > 1
 
 
-def _residual_unit(fit: fits.Fit) -> str:
+def _residual_unit(fit: Fit) -> str:
     if fit.problem.is_absolute:
         return "σ"
     return "σ, estimated" if _in_sigma(fit) else fit.measurement.signal_unit
 
 
-def _signal_label(fit: fits.Fit, scale: str) -> str:
+def _signal_label(fit: Fit, scale: str) -> str:
     measurement = fit.measurement
     name = "n" if measurement.observable.kind == "density" else "signal"
     sign = "−" if _is_turned(fit, scale) else ""

@@ -122,14 +122,6 @@ def points(trace: Trace, start: float, scale: str) -> tuple[np.ndarray, np.ndarr
     return trace.t[shown] - start, trace.signal[shown]
 
 
-def label_axes(ax: Axes, trace: Trace, scale: str) -> None:
-    """Set scales and labels for a trace of densities."""
-    ax.set_xscale(SCALES[scale][0])
-    ax.set_yscale(SCALES[scale][1])
-    ax.set_xlabel(time_label(trace, scale))
-    ax.set_ylabel(axis_label("n", trace.signal_unit))
-
-
 def time_label(trace: Trace, scale: str, moment: str = "the first point") -> str:
     """Return the label of the time axis, which runs from that moment if it is logarithmic."""
     return axis_label(f"t from {moment}" if SCALES[scale][0] == "log" else "t", trace.t_unit)

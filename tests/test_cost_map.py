@@ -8,7 +8,9 @@ import pytest
 from matplotlib.contour import ContourSet
 from scipy.ndimage import label
 
-from helpers import fitting, guesses, plots, valley
+from helpers import plots
+from helpers.fits import cost_surface
+from helpers.fits import fit as fitted
 from helpers.paths import DATA
 from helpers.traces import load_trace
 
@@ -18,12 +20,12 @@ NAMES = ("k2", "k3")
 
 @pytest.fixture(scope="module")
 def fit():
-    return fitting.fit(DECAY, guesses.ORIGINAL[0], record_path=True)
+    return fitted(DECAY, (0, 1e-3, 5e-4, 1.2e-7), record_path=True)
 
 
 @pytest.fixture(scope="module")
 def contours(fit):
-    ax = plots.plot_cost_map(fit, [valley.path_of(fit)])
+    ax = plots.plot_cost_map(fit, [cost_surface.path_of(fit)])
     (found,) = (each for each in ax.collections if isinstance(each, ContourSet))
     yield found
     plt.close("all")
@@ -50,12 +52,12 @@ def test_the_innermost_line_goes_round_the_minimum(contours, fit):
 def test_the_cost_on_each_line_is_what_the_line_says(contours, fit):
     for level, lines in zip(contours.levels, contours.allsegs, strict=True):
         points = np.concatenate(lines)[::5]
-        cost = valley.cost_at(fit, NAMES, *points.T) / fit.cost
+        cost = cost_surface.cost_at(fit, NAMES, *points.T) / fit.cost
         np.testing.assert_allclose(cost, level, rtol=0.2)
 
 
 def test_what_is_lower_than_a_level_is_one_region(fit):
     limits = 1.5 * fit.rates.k2, 1.5 * fit.rates.k3
-    height = valley.cost_at(fit, NAMES, *valley.grid_along_valley(fit, NAMES, limits)) / fit.cost
+    height = cost_surface.cost_at(fit, NAMES, *cost_surface.grid_along_valley(fit, NAMES, limits)) / fit.cost
     for level in 10.0 ** np.arange(0.5, 3.5, 0.5):
         assert label(height < level)[1] == 1

@@ -13,11 +13,13 @@ from five_fits import EQUATION, LAWS, MAKE, counts, density, made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import fit_records, records
+from helpers import records
 from helpers.fits import fit
 from helpers.kinetics import Equation, RateLaw
 from helpers.measurement import Measurement, Quantity
 from helpers.paths import ROOT
+from helpers.records.reading import record_from
+from helpers.records.writing import record_of
 from helpers.traces import Trace
 
 each_kind = pytest.mark.parametrize("name", MAKE)
@@ -200,7 +202,7 @@ sizes = st.one_of(st.floats(min_value=0), st.just(math.nan))
     status=st.lists(st.sampled_from(["free", "fixed", "bound"]), min_size=5, max_size=5),
 )
 def test_any_record_comes_back_as_it_was(value, error, cost, text, status):
-    record = fit_records.record_of(made("density"))
+    record = record_of(made("density"))
     names = record.values.index
     other = replace(
         record,
@@ -214,7 +216,7 @@ def test_any_record_comes_back_as_it_was(value, error, cost, text, status):
         measurement=record.measurement | {"name": text},
     )
     written = json.dumps(other.content(), allow_nan=False)
-    back = fit_records.record_from(json.loads(written))
+    back = record_from(json.loads(written))
     assert json.dumps(back.content()) == written
     np.testing.assert_array_equal(back.values, value)
     np.testing.assert_array_equal(back.stderr, error)
@@ -224,8 +226,23 @@ def test_any_record_comes_back_as_it_was(value, error, cost, text, status):
 class TestFiles:
     def test_files_of_the_first_version_are_still_read(self):
         record = records.load(ROOT / "tests" / "fit_version_1.par")
-        assert isinstance(record, records.Record)
         assert record.belongs_to(density())
+        found = record.on(density())
+        assert found.rates.k2 == pytest.approx(0.001030222)
+        assert found.stderr["k3"] == pytest.approx(record.stderr["k3"], rel=1e-2)
+
+    @pytest.mark.parametrize(
+        "way", [("data", "points"), ("guess", "k1"), ("optimized", "k3", "value"), ("cost",)]
+    )
+    def test_a_damaged_file_of_the_first_version_is_refused(self, way, tmp_path):
+        content = json.loads((ROOT / "tests" / "fit_version_1.par").read_text(encoding="utf-8"))
+        place = content
+        for key in way[:-1]:
+            place = place[key]
+        place[way[-1]] = "a"
+        (tmp_path / "old.par").write_text(json.dumps(content), encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"old\.par is no whole record of a fit: .*{way[-1]}"):
+            records.load(tmp_path / "old.par")
 
     def test_a_file_of_a_newer_workbook_asks_for_an_update(self, saved):
         path = saved("density")

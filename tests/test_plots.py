@@ -12,21 +12,24 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from helpers import fitting, guesses, kinetics, plots, records, valley
-from helpers.kinetics import Rates
+from helpers import plots
+from helpers.fits import cost_surface
+from helpers.fits import fit as fitted
+from helpers.measurement import Measurement
 from helpers.paths import DATA
 from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace, load_trace
 
 TRACE = load_trace(DATA / "sample_data.csv", t_unit="ns", signal_unit="10^16 cm^-3")
 DECAY = TRACE.from_peak()
-FIT = fitting.fit(DECAY, record_path=True)
+FIT = fitted(DECAY, record_path=True)
+GUESSES = {"a": (0, 1e-3, 5e-4, 1.2e-7), "b": (0, 1e-2, 0, 1e-7), "automatic": None}
 DRAW = {
-    "trace": lambda ax=None: plots.plot_trace(TRACE, DECAY, ax=ax),
-    "guesses": lambda ax=None: plots.plot_guesses(DECAY, guesses.ORIGINAL, ax=ax),
+    "measurement": lambda ax=None: plots.plot_measurement(Measurement(DECAY), [TRACE], ax=ax),
+    "starts": lambda ax=None: plots.plot_starts(Measurement(DECAY), GUESSES, ax=ax),
     "fit": lambda ax=None: plots.plot_fit(FIT, ax=ax),
     "order": lambda ax=None: plots.plot_decay_order(DECAY, ax=ax),
-    "map": lambda ax=None: plots.plot_cost_map(FIT, [valley.path_of(FIT)], ax=ax),
+    "map": lambda ax=None: plots.plot_cost_map(FIT, [cost_surface.path_of(FIT)], ax=ax),
 }
 
 
@@ -70,23 +73,6 @@ class TestEveryFigure:
         assert all("10$^{16}$ cm$^{-3}$" in ax.get_ylabel() for ax in drawn)
 
 
-class TestTrace:
-    def test_shows_every_point(self):
-        ax = plots.plot_trace(TRACE, DECAY)
-        np.testing.assert_array_equal(line(ax, "all points"), (TRACE.t, TRACE.signal))
-        np.testing.assert_array_equal(line(ax, "from 0 ns on"), (DECAY.t, DECAY.signal))
-
-    def test_logarithmic_time_runs_from_the_peak(self):
-        late = Trace(DECAY.t + 30, DECAY.signal, t_unit="ns")
-        t, n = line(plots.plot_trace(late, late, scale="loglog"), "from 30 ns on")
-        assert t[0] == pytest.approx(DECAY.t[1])
-        assert (n > 0).all()
-
-    def test_an_unknown_scale_is_refused(self):
-        with pytest.raises(ValueError, match="linear, semilog, loglog"):
-            plots.plot_trace(TRACE, scale="log")
-
-
 class TestDecayOrder:
     def test_each_line_is_a_term_of_the_law_and_their_sum_passes_the_points(self):
         ax = plots.plot_decay_order(DECAY)
@@ -109,20 +95,10 @@ class TestDecayOrder:
         assert "slope 3" not in orders
 
 
-class TestGuesses:
-    def test_the_curves_are_the_law_s_from_the_first_point(self):
-        ax = plots.plot_guesses(DECAY, guesses.ORIGINAL, labels=["a", "b", "c"])
-        for guess, label in zip(guesses.ORIGINAL, "abc", strict=True):
-            t, n = line(ax, label)
-            np.testing.assert_allclose(n, kinetics.solve(t - DECAY.t[0], DECAY.signal[0], guess))
-
+class TestStarts:
     def test_a_curve_far_off_does_not_squeeze_the_data(self):
-        ax = plots.plot_guesses(DECAY, [Rates(G=1e9)])
+        ax = plots.plot_starts(Measurement(DECAY), {"far off": {"G": 1e9, "k1": 0, "k2": 0, "k3": 0}})
         assert ax.get_ylim()[1] < 1.1 * DECAY.signal.max()
-
-    def test_the_legend_tells_the_coefficients(self):
-        legend = plots.plot_guesses(DECAY, guesses.ORIGINAL).get_legend()
-        assert "2: k1 = 0.01, k3 = 1e-07" in [text.get_text() for text in legend.get_texts()]
 
     def test_a_curve_has_no_corner_where_points_are_far_apart(self):
         sparse = Trace([0, 1, 100], [100, 50, 1], t_unit="ns")
@@ -136,19 +112,9 @@ class TestFit:
     def test_residuals_are_data_minus_model_with_their_sign(self):
         _, lower = plots.plot_fit(FIT)
         shown = lower.lines[0].get_ydata()
-        np.testing.assert_allclose(shown, DECAY.signal - FIT.curve())
+        np.testing.assert_allclose(shown, DECAY.signal - FIT.curves()[0])
         assert shown.min() < 0 < shown.max()
         assert lower.get_ylim()[0] == -lower.get_ylim()[1]
-
-    def test_a_record_draws_the_same_curve_as_its_fit(self, tmp_path):
-        record = records.load(records.save(FIT, tmp_path / "a.par"))
-        curves = [line(plots.plot_fit(each, DECAY)[0], "fit")[1] for each in (FIT, record)]
-        np.testing.assert_allclose(*curves, atol=0.01 * FIT.rmse)
-
-    def test_a_record_without_data_says_what_is_missing(self, tmp_path):
-        record = records.load(records.save(FIT, tmp_path / "a.par"))
-        with pytest.raises(ValueError, match=r"plot_fit\(record, trace\)"):
-            plots.plot_fit(record)
 
     @pytest.mark.parametrize("scale", plots.SCALES)
     def test_both_parts_share_their_time_axis(self, scale):
@@ -169,7 +135,7 @@ ODD = {
 
 @functools.cache
 def odd_fit(name):
-    return fitting.fit(ODD[name], Rates(k1=1 / ODD[name].elapsed[-1]), record_path=True)
+    return fitted(ODD[name], (0, 1 / ODD[name].elapsed[-1], 0, 0), record_path=True)
 
 
 @pytest.mark.parametrize("scale", plots.SCALES)
@@ -177,15 +143,15 @@ def odd_fit(name):
 def test_odd_traces_are_drawn_without_a_warning(name, scale):
     trace, fit = ODD[name], odd_fit(name)
     figure, axes = plt.subplots(1, 3, figsize=(18, 5))
-    plots.plot_trace(trace, trace, scale=scale, ax=axes[0])
-    plots.plot_guesses(trace, [fit.guess], scale=scale, ax=axes[1])
+    plots.plot_measurement(fit.measurement, [trace], scale=scale, ax=axes[0])
+    plots.plot_starts(fit.measurement, {"start": fit.guess}, scale=scale, ax=axes[1])
     plots.plot_fit(fit, scale=scale, ax=axes[2])
     figure.canvas.draw()
 
 
 @pytest.mark.parametrize("name", ["two points", "physical units", "a perfect fit"])
 def test_maps_of_odd_costs_are_drawn_without_a_warning(name):
-    plots.plot_cost_map(odd_fit(name), [valley.path_of(odd_fit(name))]).figure.canvas.draw()
+    plots.plot_cost_map(odd_fit(name), [cost_surface.path_of(odd_fit(name))]).figure.canvas.draw()
 
 
 # Full colour blindness of three kinds, for linear RGB: Machado, Oliveira, Fernandes (2009), table 1.

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from five_fits import EQUATION, LAWS, MAKE, density, made
 
-from helpers import fitting, plots, plots_errors, plots_physics, profiles, records
+from helpers import plots, plots_errors, plots_physics, records
+from helpers.evidence import profile
 from helpers.fits import fit
 from helpers.kinetics import rate_terms, solve
 from helpers.measurement import Measurement
@@ -123,16 +124,16 @@ class TestPlotFit:
         np.testing.assert_array_equal(upper.lines[0].get_ydata(), density().signal)
         upper.figure.canvas.draw()
 
-    def test_the_noise_is_in_sigma_for_old_fits_too(self):
+    def test_known_noise_is_the_unit_of_the_residuals(self):
         trace = Trace([0, 1, 2, 3], [8, 4, 2, 1.1], sigma=[1, 1, 1, 1], t_unit="ns", signal_unit="counts")
-        assert plots.plot_fit(fitting.fit(trace))[1].get_ylabel() == "residual\n(σ)"
+        assert plots.plot_fit(fit(trace))[1].get_ylabel() == "residual\n(σ)"
 
     def test_a_record_draws_the_same_curve_with_its_data(self, tmp_path):
         found = made("counts")
         record = records.load(records.save(found, tmp_path / "a.par"))
         ours, its = (plots.plot_fit(*each)[0] for each in ((found,), (record, found.measurement)))
         np.testing.assert_allclose(its.lines[1].get_ydata(), ours.lines[1].get_ydata(), rtol=1e-4)
-        with pytest.raises(ValueError, match=r"plot_fit\(record, trace\)"):
+        with pytest.raises(ValueError, match=r"plot_fit\(record, measurement\)"):
             plots.plot_fit(record)
 
     def test_an_unknown_scale_is_refused(self):
@@ -155,14 +156,6 @@ class TestCorrelation:
     def test_the_figure_grows_with_the_parameters(self):
         small, large = (plots_errors.plot_correlation(made(name)).figure for name in ("density", "series"))
         assert (large.get_size_inches() > 1.5 * small.get_size_inches()).all()
-
-    def test_old_fits_have_their_names_too(self):
-        series = fitting.fit_series([density(), density()])
-        labels = [label.get_text() for label in plots_errors.plot_correlation(series).get_xticklabels()]
-        assert labels == [*series.names]
-        assert "n0_2" in labels
-        labels = plots_errors.plot_correlation(fitting.fit(density())).get_xticklabels()
-        assert [label.get_text() for label in labels] == ["G", "k1", "k2", "k3", "n0"]
 
 
 class Profiles(Mapping):
@@ -217,34 +210,13 @@ class TestProfiles:
         (span,) = ax.patches
         assert (span.get_x(), span.get_x() + span.get_width()) == pytest.approx((values[0], values[-1]))
 
-    def test_profiles_of_old_fits_are_drawn(self):
-        found = fitting.fit(density())
-        ax, *_ = plots_errors.plot_profiles(profiles.profile(found, ["k1"]))
+    def test_the_profiles_of_a_fit_are_drawn(self):
+        found = made("density")
+        ax, *_ = plots_errors.plot_profiles(profile(found, ["k1"]))
         assert ax.get_xlabel() == "k1 (1/ns)"
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    rng = np.random.default_rng(2)
-    t = np.linspace(0, 0.2, 400)
-    traces = []
-    for n0 in (0.01, 0.1, 1.0):
-        n = solve(t, n0, (0, 15.0, 60.0, 160.0))
-        noise = 0.002 * n0 * rng.standard_normal(t.size)
-        traces.append(Trace(t, n + noise, name=f"{n0:g}", t_unit="us", signal_unit="10^18 cm^-3"))
-    return fit(traces), fitting.fit_series(traces)
-
-
 class TestPhysics:
-    @pytest.mark.parametrize("name", ["plot_series", *OF_RATE_LAW])
-    def test_a_fit_is_drawn_as_that_of_the_older_kind(self, fitted, name):
-        new, old = (getattr(plots_physics, name)(each) for each in fitted)
-        pairs = zip(*(each if isinstance(each, tuple) else (each,) for each in (new, old)), strict=True)
-        for ours, theirs in pairs:
-            assert (ours.get_xlabel(), ours.get_ylabel()) == (theirs.get_xlabel(), theirs.get_ylabel())
-            for one, other in zip(ours.lines, theirs.lines, strict=True):
-                np.testing.assert_allclose(one.get_data(), other.get_data(), rtol=1e-3, atol=1e-3)
-
     @pytest.mark.parametrize("name", OF_RATE_LAW)
     @pytest.mark.parametrize("kind", ["counts", "series"])
     def test_luminescence_is_drawn_against_density(self, name, kind):

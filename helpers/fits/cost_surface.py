@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from helpers import fits, kinetics
-from helpers.fitting import PARAMETERS, Fit
-from helpers.least_squares import LOSSES, Problem
+from helpers.fits.problem import Problem
+from helpers.fits.result import Fit
 
 _ROWS, _HALF_ROW = 60, 31  # of a map: its rows, and the points from the lowest of a row to either end
 
 
-def path_of(fit: fits.Fit | Fit) -> np.ndarray:
-    """Return the points visited by a fit with `record_path=True`, shape (steps, p), in the data's units."""
+def path_of(fit: Fit) -> np.ndarray:
+    """Return the points visited by a fit with `record_path=True`, shape (steps, p), in the data's units.
+
+    Raises
+    ------
+    ValueError
+        For a fit that kept no path.
+    """
     if not fit.minimum.path:
         raise ValueError("this fit kept no path: call fit(..., record_path=True)")
-    return np.array([_values(fit.problem, x) for x in fit.minimum.path])
+    return np.array([fit.problem.values(x) for x in fit.minimum.path])
 
 
-def cost_at(fit: fits.Fit | Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def cost_at(fit: Fit, names: tuple[str, str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cost ½·Σ(r/σ)² at pairs of two parameters, the others held at the fit.
 
     Parameters
@@ -33,28 +40,29 @@ def cost_at(fit: fits.Fit | Fit, names: tuple[str, str], first: np.ndarray, seco
     Returns
     -------
     ndarray
-        Of the same shape; with the fit's own loss and weights.
+        Of the same shape; with the fit's own loss and weights, infinite where there is no model.
 
     Examples
     --------
-    >>> from helpers import fitting
+    >>> from helpers.fits import fit
     >>> from helpers.traces import Trace
-    >>> found = fitting.fit(Trace(np.linspace(0, 5, 50), 2 / (1 + 2 * np.linspace(0, 5, 50))))
-    >>> bool(cost_at(found, ("k2", "n0"), found.rates.k2, found.n0) < 1e-12)
+    >>> found = fit(Trace(np.linspace(0, 5, 50), 2 / (1 + 2 * np.linspace(0, 5, 50))))
+    >>> bool(cost_at(found, ("k2", "n0"), found.rates.k2, found.n0[0]) < 1e-12)
     True
     """
     first, second = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
-    chosen = [names_of(fit).index(name) for name in names]
+    chosen = [fit.problem.index(name) for name in names]
+    problem = _without_derivatives(fit.problem)
     values = np.array(fit.values)
     cost = np.empty(first.shape)
     for place in np.ndindex(cost.shape):
         values[chosen] = first[place], second[place]
-        cost[place] = _cost(fit, values)
+        cost[place] = problem.evaluate(problem.point(values))[0]
     return cost
 
 
 def grid_along_valley(
-    fit: fits.Fit | Fit, names: tuple[str, str], limits: tuple[float, float]
+    fit: Fit, names: tuple[str, str], limits: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs of two parameters, 0 to `limits`, that lie densest where the cost is lowest.
 
@@ -78,15 +86,15 @@ def grid_along_valley(
 
     Examples
     --------
-    >>> from helpers import fitting
+    >>> from helpers.fits import fit
     >>> from helpers.traces import Trace
-    >>> found = fitting.fit(Trace(np.linspace(0, 5, 50), 2 / (1 + 2 * np.linspace(0, 5, 50))))
+    >>> found = fit(Trace(np.linspace(0, 5, 50), 2 / (1 + 2 * np.linspace(0, 5, 50))))
     >>> first, second = grid_along_valley(found, ("k2", "n0"), (4.0, 4.0))
     >>> bool(np.abs(first[second == found.n0] - found.rates.k2).min() < 1e-3)
     True
     """
     end = limits[0]
-    chosen = names_of(fit).index(names[1])
+    chosen = fit.problem.index(names[1])
     rows = np.union1d(np.linspace(0, limits[1], _ROWS), min(np.array(fit.values)[chosen], limits[1]))
     away = np.linspace(0, 1, _HALF_ROW) ** 3
     first = np.empty((len(rows), 2 * _HALF_ROW - 1))
@@ -101,54 +109,51 @@ def grid_along_valley(
     return first, np.broadcast_to(rows[:, None], first.shape)
 
 
-def names_of(fit: fits.Fit | Fit) -> tuple[str, ...]:
-    """Return the names of a fit's parameters."""
-    return fit.names if isinstance(fit, fits.Fit) else PARAMETERS
+def _without_derivatives(problem: Problem) -> Problem:
+    """Return the same problem for its cost alone, which takes a part of the time."""
+    return replace(problem, varied=np.zeros(len(problem.names), bool), _last={})
 
 
-def _values(problem: fits.Problem | Problem, x: np.ndarray) -> np.ndarray:
-    return problem.values(x) if isinstance(problem, fits.Problem) else np.asarray(x) * problem.scales
-
-
-def _point(problem: fits.Problem | Problem, values: np.ndarray) -> np.ndarray:
-    return problem.point(values) if isinstance(problem, fits.Problem) else values / problem.scales
-
-
-def _cost(fit: fits.Fit | Fit, values: np.ndarray) -> float:
-    """Cost of one point."""
-    if isinstance(fit, fits.Fit):
-        return fit.problem.evaluate(fit.problem.point(values))[0]
-    sigma = 1.0 if fit.trace.sigma is None else fit.trace.sigma
-    model = kinetics.solve(fit.trace.elapsed, values[4], values[:4])
-    z = ((model - fit.trace.signal) / (sigma * fit.f_scale)) ** 2
-    return 0.5 * fit.f_scale**2 * float(LOSSES[fit.loss](z)[0].sum())
-
-
-def sensitivities(fit: fits.Fit | Fit) -> np.ndarray:
+def sensitivities(fit: Fit) -> np.ndarray:
     """Return the length of each column of the Jacobian at the fit, |∂r/∂θ|, θ being all parameters.
 
     Infinite where no residual feels a parameter: in units of 1/sensitivity it does not move then.
+
+    Raises
+    ------
+    ValueError
+        For a fit whose model could not be computed.
     """
-    lengths = np.linalg.norm(fit.minimum.triangle[:, :-1], axis=0) / fit.problem.scales
+    lengths = np.linalg.norm(_jacobian(fit), axis=0)
     return np.where(lengths > 0, lengths, np.inf)
 
 
-def condition(fit: fits.Fit | Fit, units: np.ndarray | float = 1.0) -> float:
+def condition(fit: Fit, units: np.ndarray | float = 1.0) -> float:
     """Return the condition number of JᵀJ over the free parameters, each counted in its unit.
 
     It is the squared ratio of the longest to the shortest axis of the ellipses of equal cost; gradient
     descent needs about as many steps. `units` of 1 are the trace's own, `1 / sensitivities(fit)` make every
     column of J one long. NaN where nothing is free.
+
+    Raises
+    ------
+    ValueError
+        For a fit whose model could not be computed.
     """
     free = np.array(fit.status) == "free"
-    if not free.any():
-        return float("nan")
-    jacobian = fit.minimum.triangle[:, :-1] / fit.problem.scales * units
-    return float(np.linalg.cond(jacobian[:, free]) ** 2)
+    jacobian = _jacobian(fit) * units
+    return float(np.linalg.cond(jacobian[:, free]) ** 2) if free.any() else float("nan")
+
+
+def _jacobian(fit: Fit) -> np.ndarray:
+    """Return the Jacobian as the triangle of as many rows, in the data's units."""
+    if fit.minimum.triangle is None:
+        raise ValueError(f"this fit has no model ({fit.message}): fit from another guess first")
+    return fit.minimum.triangle[:, :-1] / fit.problem.scales
 
 
 def descend(
-    problem: fits.Problem | Problem,
+    problem: Problem,
     start: np.ndarray,
     *,
     units: np.ndarray | float = 1.0,
@@ -176,8 +181,8 @@ def descend(
     way = [np.array(start, float)]
     if free is not None:
         units = np.where(free, units, 0.0)
-    lower_bound = np.where(problem.signed, -np.inf, _values(problem, np.zeros(len(way[0]))))
-    cost, triangle = problem.evaluate(_point(problem, way[0]))
+    lower_bound = np.where(problem.signed, -np.inf, problem.values(np.zeros(len(way[0]))))
+    cost, triangle = problem.evaluate(problem.point(way[0]))
     for _ in range(steps):
         if triangle is None:
             break  # no model at the start, so no slope either
@@ -189,7 +194,7 @@ def descend(
         while lower > cost:  # at the latest a step too short to count ends this
             length /= 2
             below = np.maximum(way[-1] - length * gradient * units, lower_bound)
-            lower, triangle_below = problem.evaluate(_point(problem, below))
+            lower, triangle_below = problem.evaluate(problem.point(below))
         cost, triangle = lower, triangle_below
         way.append(below)
     return np.array(way)
