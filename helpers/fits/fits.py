@@ -56,7 +56,8 @@ def fit(
     ------
     ValueError
         For unknown names or losses, a guess out of its bounds, or a request that no data can answer (n0 and
-        scale both free). A guess for which the law overflows is no error: that fit did not converge.
+        scale both free; counts before the pulse and a background of 0). A guess for which the law overflows
+        is no error: that fit did not converge, and its `message` says why.
 
     Notes
     -----
@@ -71,7 +72,7 @@ def fit(
     1.0
     """
     found = find_minimum(
-        as_measurement(data),
+        _measured(data),
         guess,
         law=RateLaw() if law is None else law,
         fixed=fixed,
@@ -101,9 +102,15 @@ def fit_from_guesses(
     >>> [round(float(each.values["k2"]), 6) for each in fits]
     [1.0, 1.0]
     """
-    measurement, guesses = as_measurement(data), list(guesses)
+    measurement, guesses = _measured(data), list(guesses)
     bar = with_progress(guesses, "fits", total=len(guesses), wanted=progress)
     return [fit(measurement, guess, **options) for guess in bar]
+
+
+def _measured(data) -> Measurement:
+    if not isinstance(data, Measurement | Trace | Iterable):
+        raise ValueError(f"data = {data!r:.60}: give a Trace, several of them, or a Measurement")
+    return as_measurement(data)
 
 
 def table(fits: Sequence[Fit]) -> pd.DataFrame:

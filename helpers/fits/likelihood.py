@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +64,12 @@ class Likelihood:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"loss = {self.loss!r}: choose one of {', '.join(LOSSES)}")
-        is_number = isinstance(self.f_scale, int | float) and not isinstance(self.f_scale, bool)
+        is_number = isinstance(self.f_scale, numbers.Real) and not isinstance(self.f_scale, bool)
         if not (is_number and 0 < self.f_scale < np.inf):
             raise ValueError(
                 f"f_scale = {self.f_scale!r}: give a positive number, the residual that counts as large"
             )
+        object.__setattr__(self, "f_scale", float(self.f_scale))
 
     def __repr__(self) -> str:
         loss = "" if self.loss == "linear" else f", {self.loss} from {self.f_scale:g} on"

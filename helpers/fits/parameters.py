@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,12 +117,16 @@ def chosen(names: str | Iterable[str], parameters: Sequence[Parameter], what: st
     Raises
     ------
     ValueError
-        For a name that no parameter has; says which there are.
+        For a name that no parameter has, or what is no name; says which there are.
     """
+    listed = ", ".join(each.name for each in parameters)
+    if isinstance(names, Mapping):
+        raise ValueError(f"{what} = {names!r:.60}: give names alone, and their values as `guess`")
+    if not isinstance(names, Iterable):
+        raise ValueError(f"{what} = {names!r:.60}: give names; the parameters are {listed}")
     names = [names] if isinstance(names, str) else list(names)
     known = {each.name for each in parameters}
     kinds = {each.kind for each in parameters}
-    if unknown := [name for name in names if name not in known | kinds]:
-        listed = ", ".join(each.name for each in parameters)
+    if unknown := [name for name in names if name not in [*known, *kinds]]:
         raise ValueError(f"{what} = {unknown}: the parameters are {listed}")
     return frozenset(each.name for each in parameters if each.name in names or each.kind in names)

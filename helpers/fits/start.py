@@ -233,8 +233,22 @@ def _given(guess, law: Law) -> dict[str, float]:
     if guess is None:
         return {}
     if isinstance(guess, Rates) or not hasattr(guess, "keys"):
+        if not isinstance(guess, Rates) and not _are_numbers(guess):
+            raise ValueError(f"guess = {guess!r:.60}: give numbers for {', '.join(law.names)}")
         return dict(zip(law.names, law.values(guess).tolist(), strict=True))
-    return {str(name): float(guess[name]) for name in guess.keys()}  # noqa: SIM118  a Series iterates values
+    given = {}
+    for name in guess.keys():  # noqa: SIM118  a Series iterates values
+        if np.ndim(guess[name]) or not _are_numbers(guess[name]) or not np.isfinite(float(guess[name])):
+            raise ValueError(f"guess: {name} = {guess[name]!r:.60} is no finite number; give one")
+        given[str(name)] = float(guess[name])
+    return given
+
+
+def _are_numbers(values) -> bool:
+    try:
+        return np.asarray(values).dtype.kind in "buif"
+    except ValueError:  # lists of different lengths
+        return False
 
 
 def _of_law(measurement, law: Law, given, held) -> dict[str, float]:

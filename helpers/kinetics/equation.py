@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -50,7 +51,8 @@ class Equation(Law):
     Raises
     ------
     ValueError
-        For names that are repeated or unknown, bounds that are no numbers, or states that do not exist.
+        For an f that is no function, names that are repeated or unknown, bounds, states or steps that are no
+        numbers, or states that do not exist.
 
     Notes
     -----
@@ -81,25 +83,24 @@ class Equation(Law):
         held: Sequence[str] = (),
         max_step: float | None = None,
     ) -> None:
-        names = (names,) if isinstance(names, str) else tuple(names)
-        _refuse_names(
-            names, {"orders": orders or (), "units": units or (), "droppable": droppable, "held": held}
-        )
-        self.f, self.states, self.max_step = f, int(states), max_step
-        self.excited = (excited,) if isinstance(excited, int) else tuple(excited)
-        if self.states < 1 or not self.excited or not set(self.excited) <= set(range(self.states)):
-            raise ValueError(f"excited = {excited!r}: name states from 0 to {self.states - 1}")
+        if not callable(f):
+            raise ValueError(f"f = {f!r:.60}: give the function f(t, n, args) that returns dn/dt")
+        names = _listed("names", names)
+        droppable, held = _listed("droppable", droppable), _listed("held", held)
+        orders, units = _by_name("orders", orders), _by_name("units", units)
+        if strange := [order for order in orders.values() if not isinstance(order, numbers.Real)]:
+            raise ValueError(f"orders: {strange[0]!r:.60} is no number of carriers")
+        _refuse_names(names, {"orders": orders, "units": units, "droppable": droppable, "held": held})
+        self.f, self.max_step = f, _longest(max_step)
+        self.states = _count(states)
+        self.excited = _excited(excited, self.states)
         self.dark = dark if callable(dark) else self._fixed_dark(dark)
-        bounds = np.asarray(lower, float)
-        if (bounds.ndim and bounds.shape != (len(names),)) or np.isnan(bounds).any():
-            raise ValueError(f"lower = {lower!r}: give one bound, or one for each of {', '.join(names)}")
-        bounds = np.broadcast_to(bounds, len(names))
-        orders, units = dict(orders or {}), dict(units or {})
+        bounds = _bounds(lower, names)
         self.parameters = tuple(
             Coefficient(name, orders.get(name), float(bound), units.get(name, ""))
             for name, bound in zip(names, bounds, strict=True)
         )
-        self.droppable, self.held = tuple(droppable), tuple(held)
+        self.droppable, self.held = droppable, held
         self.key = getattr(f, "__name__", type(f).__name__)
 
     def __repr__(self) -> str:
@@ -107,13 +108,14 @@ class Equation(Law):
 
     @property
     def source_hash(self) -> str:
-        """SHA-256 of the function's source text, or of its code where there is no text; for records."""
-        try:
-            text = inspect.getsource(self.f).strip()
-        except (OSError, TypeError):
-            code = getattr(self.f, "__code__", None)
-            text = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(type(self.f))
-        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+        """SHA-256 of what makes the curve, for records: the functions' source, and the states.
+
+        The source is the text of f (and of `dark`, where that is a function), or its code where there is no
+        text. Of the states it is their number, which of them a pulse excites, and those in the dark.
+        """
+        dark = _source(self.dark) if callable(self.dark) else repr(self.dark.tolist())
+        parts = (_source(self.f), f"states={self.states}", f"excited={self.excited}", f"dark={dark}")
+        return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
     def solve(self, t, start, values, *, wanted=None, steps=None):  # noqa: D102 (see Law)
         start, values = np.asarray(start, float), np.asarray(values, float)
@@ -131,7 +133,7 @@ class Equation(Law):
         return n, derivatives
 
     def _fixed_dark(self, dark: Sequence[float] | None) -> np.ndarray:
-        states = np.zeros(self.states) if dark is None else np.atleast_1d(np.asarray(dark, float))
+        states = np.zeros(self.states) if dark is None else np.atleast_1d(_as_floats("dark", dark))
         if states.shape != (self.states,) or not np.isfinite(states).all():
             raise ValueError(f"dark = {dark!r}: give one finite number for each of {self.states} states")
         return states
@@ -156,7 +158,7 @@ class Equation(Law):
 
     def slope(self, t, n, values):  # noqa: D102 (see Law)
         n = np.asarray(n, float)
-        rates = integration.checked_rates(self.f, np.atleast_1d(n), values, self.states == 1)
+        rates = integration.CheckedRates(self.f, np.atleast_1d(n), values, self.states == 1)
         return rates(t, np.atleast_1d(n))
 
     def before(self, values):  # noqa: D102 (see Law)
@@ -215,6 +217,71 @@ class Equation(Law):
         with contextlib.suppress(ArithmeticError), np.errstate(all="ignore"):
             return self._at(t, row)
         return None
+
+
+def _source(f: Callable) -> str:
+    try:
+        return inspect.getsource(f).strip()
+    except (OSError, TypeError):
+        code = getattr(f, "__code__", None)
+        return repr((code.co_code, code.co_consts, code.co_names)) if code else repr(type(f))
+
+
+def _as_floats(name: str, values) -> np.ndarray:
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {values!r:.60}: give numbers") from None
+
+
+def _listed(name: str, those) -> tuple:
+    """Return one name, or several, as a tuple."""
+    if isinstance(those, str):
+        return (those,)
+    if not isinstance(those, Iterable):
+        raise ValueError(f"{name} = {those!r:.60}: give names of arguments")
+    return tuple(those)
+
+
+def _by_name(name: str, those) -> dict:
+    if those is not None and not isinstance(those, Mapping):
+        raise ValueError(f"{name} = {those!r:.60}: give one for each argument by its name, as a dict")
+    return dict(those or {})
+
+
+def _is_whole(number) -> bool:
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)
+
+
+def _count(states) -> int:
+    if not _is_whole(states) or states < 1:
+        raise ValueError(f"states = {states!r:.60}: give the number of states, 1 or more")
+    return int(states)
+
+
+def _excited(excited, states: int) -> tuple[int, ...]:
+    those = (excited,) if isinstance(excited, numbers.Number) else excited
+    those = tuple(those) if isinstance(those, Iterable) else ()
+    if not those or not all(_is_whole(each) and 0 <= each < states for each in those):
+        raise ValueError(f"excited = {excited!r:.60}: name states from 0 to {states - 1}")
+    return tuple(int(each) for each in those)
+
+
+def _longest(max_step) -> float | None:
+    if max_step is None:
+        return None
+    if not isinstance(max_step, numbers.Real) or not 0 < float(max_step) < np.inf:
+        raise ValueError(
+            f"max_step = {max_step!r:.60}: the longest step must be positive, in the unit of time"
+        )
+    return float(max_step)
+
+
+def _bounds(lower, names: tuple[str, ...]) -> np.ndarray:
+    bounds = _as_floats("lower", lower)
+    if (bounds.ndim and bounds.shape != (len(names),)) or np.isnan(bounds).any() or (bounds == np.inf).any():
+        raise ValueError(f"lower = {lower!r}: give one bound, or one for each of {', '.join(names)}")
+    return np.broadcast_to(bounds, len(names))
 
 
 def _refuse_names(names: tuple[str, ...], mentioned: Mapping) -> None:

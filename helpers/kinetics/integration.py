@@ -61,7 +61,7 @@ def solve(f: Callable, t, n0, args, *, rtol: float = RTOL, max_step: float | Non
     if max_step is not None and not max_step > 0:
         raise ValueError(f"max_step = {max_step}: the longest step must be positive, in the unit of t")
     single = np.ndim(n0) == 0
-    rates = checked_rates(f, state, args, single)
+    rates = CheckedRates(f, state, args, single)
     times, place = np.unique(t, return_inverse=True)
     values = np.empty((len(times), len(state)))
     values[times == 0] = state
@@ -71,24 +71,71 @@ def solve(f: Callable, t, n0, args, *, rtol: float = RTOL, max_step: float | Non
     return values[place, 0] if single else values[place]
 
 
-def checked_rates(f, state, args, single) -> Callable:
-    """Wrap f with arrays in and out; what it returns must be one real number for each state."""
+class CheckedRates:
+    """The function f with arrays in and out; what it returns must be one real number for each state.
 
-    def rates(t, n):
+    What goes wrong in it is told with its name and the values at which it did.
+    """
+
+    def __init__(self, f: Callable, state: np.ndarray, args, single: bool) -> None:
+        self._f, self._shape, self._args, self._single = f, state.shape, args, single
+        self.name = f"the equation {getattr(f, '__name__', type(f).__name__)!r}"
+
+    def __call__(self, t: float, n: np.ndarray) -> np.ndarray:
+        """Return dn/dt, shape (s,)."""
         # A plain number for one state: overflow and division by zero raise instead of warning.
-        returned = f(t, float(n[0]) if single else n, args)
+        try:
+            returned = self._f(t, float(n[0]) if self._single else n, self._args)
+        except (ArithmeticError, ValueError) as error:
+            kind = ArithmeticError if isinstance(error, ArithmeticError) else ValueError
+            words = f"{self.name} raised {type(error).__name__} ({error}) {self.where(t, n)}"
+            raise kind(f"{words}; change the function or the guess") from error
         if returned is None:
-            raise ValueError("the equation returned None; end the function with `return` and the rate dn/dt")
+            raise ValueError(f"{self.name} returned None; end the function with `return` and the rate dn/dt")
         result = np.atleast_1d(np.asarray(returned))
         if np.iscomplexobj(result):
-            raise ArithmeticError(f"the equation returned a complex rate at t = {t:g}")
-        if result.shape != state.shape or result.dtype == object:
+            raise ArithmeticError(
+                f"{self.name} returned a complex rate {self.where(t, n)}; change the function or the guess"
+            )
+        if result.shape != self._shape or result.dtype.kind not in "buif":
             raise ValueError(
-                f"the equation returned {returned!r:.60} for {state.size} states; return one rate for each"
+                f"{self.name} returned {returned!r:.60} for {n.size} states; return one rate for each"
             )
         return result.astype(float)
 
-    return rates
+    def where(self, t: float, n: np.ndarray) -> str:
+        """Return "at t = …, n = …, args = …" for a message."""
+        state = _shown(n[0] if self._single else n)
+        return f"at t = {t:.4g}, n = {state}, args = {_shown(self._args)}"
+
+
+def _shown(values) -> str:
+    try:
+        numbers = np.asarray(values, float)
+    except (TypeError, ValueError):
+        return f"{values!r:.60}"
+    text = ", ".join(f"{each:.4g}" for each in numbers.ravel())
+    return f"[{text}]" if numbers.ndim else text
+
+
+def _one_or_all(values: np.ndarray) -> float | np.ndarray:
+    return values if len(values) > 1 else float(values[0])
+
+
+class _Watched:
+    """Rates of which the last finite states and the first rates that are not finite are remembered."""
+
+    def __init__(self, rates: CheckedRates) -> None:
+        self.rates = rates
+        self.last = self.strange = ""
+
+    def __call__(self, t: float, n: np.ndarray) -> np.ndarray:
+        result = self.rates(t, n)
+        if np.isfinite(n).all():
+            self.last = self.rates.where(t, n)
+            if not self.strange and not np.isfinite(result).all():
+                self.strange = f"{self.rates.name} returned {_shown(_one_or_all(result))} {self.last}"
+        return result
 
 
 def _integrate(rates, times, state, rtol, max_step) -> np.ndarray:
@@ -107,11 +154,15 @@ def _integrate(rates, times, state, rtol, max_step) -> np.ndarray:
 
 
 def _first_sizes(rates, state, span) -> np.ndarray:
-    sizes = np.abs(state)
-    if (sizes == 0).any():
-        sizes = np.where(sizes > 0, sizes, np.abs(rates(0.0, state)) * span)
+    first = rates(0.0, state)
+    if not np.isfinite(first).all():
+        raise ArithmeticError(
+            f"{rates.name} returned {_shown(_one_or_all(first))}, which is not finite,"
+            f" {rates.where(0.0, state)}; change the function or the guess"
+        )
+    sizes = np.where(state != 0, np.abs(state), np.abs(first) * span)
     if not np.isfinite(sizes).all():
-        raise ArithmeticError("the equation's rate at t = 0 is not finite")
+        raise ArithmeticError(f"{rates.name} runs away {rates.where(0.0, state)}; change the guess")
     return np.where(sizes > 0, sizes, sizes.max() or 1.0)
 
 
@@ -120,9 +171,15 @@ def _integrate_sized(rates, times, state, rtol, max_step, sizes) -> np.ndarray:
     if values is not None:
         return values
     # A state can come down to nothing but the rounding of f, and no step is short enough for that.
-    values, message = _lsoda(rates, times, state, rtol, rtol * sizes.max(), max_step)
+    watched = _Watched(rates)
+    values, message = _lsoda(watched, times, state, rtol, rtol * sizes.max(), max_step)
+    if values is None and watched.strange:
+        raise ArithmeticError(f"{watched.strange}; change the function or the guess")
     if values is None:
-        raise ArithmeticError(f"the equation could not be solved to t = {times[-1]:g}: {message}")
+        raise ArithmeticError(
+            f"{rates.name} could not be solved to t = {times[-1]:g}, the solver stopped {watched.last}:"
+            f" {message}; change the guess"
+        )
     return values
 
 
@@ -152,6 +209,6 @@ def _lsoda(rates, times, state, rtol, atol, max_step):
             warnings.simplefilter("ignore")  # LSODA warns where it fails; the failure is told by the caller
             answer = solve_ivp(_limited(rates, most_calls), (0.0, times[-1]), state, t_eval=times, **options)
     except _TooManyCallsError:
-        return None, f"it needs more than {most_calls} evaluations (a longer max_step needs fewer)"
+        return None, f"it needs more than {most_calls} evaluations (with a longer max_step fewer)"
     complete = answer.status == 0 and answer.y.shape[1] == len(times) and np.isfinite(answer.y).all()
     return (answer.y.T, None) if complete else (None, answer.message)
