@@ -14,6 +14,6 @@ uncertainty   `profile`, `bootstrap`, `compare_terms`, `advise`; in profiles, pr
 records       `save`, `load` of .par files
 excitation    from a laser pulse to a density; units: from the data's units to cm and s
 plots         figures of one trace; plots_errors and plots_physics the others; slopes, valley
-panel         `GuessPanel`; its widgets are in sliders, its picture in panel_view, pixels
+bench         `MeasurementPanel`, the sliders; kept_guesses: what is kept with its button
 remainder     the Keras studies, apart from the rest: with digits, digit_networks, network_plots, backend
 """

@@ -1,10 +1,15 @@
-"""Guesses kept beside the data: `data/NAME.guesses.json`, each with a name, its law and its units."""
+"""Guesses kept beside a measurement's description, `NAME.guesses.json`: each with a name and its law.
+
+The panel writes the file, notebooks and fits read it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from helpers import entries
 from helpers.kinetics import RateLaw
@@ -15,17 +20,61 @@ from helpers.paths import DATA, write_text
 FORMAT = "recombination-workbook guesses, version 1"
 
 
-def file_of(measurement: Measurement, folder: str | Path = DATA) -> Path:
-    """Return the path of the guesses that belong to a measurement.
+@dataclass(frozen=True)
+class Kept:
+    """A kept guess; two are equal where their numbers are.
+
+    Attributes
+    ----------
+    name : str
+    values : dict of name to value
+        Of the law's parameters.
+    n0 : list of float, or None
+        Density of each trace at which the guess was kept, where it was kept by hand in the panel. A fit
+        does not begin from it: it takes n0 from the measurement.
+    """
+
+    name: str = field(compare=False)
+    values: dict[str, float]
+    n0: list[float] | None = None
+
+
+def file_of(measurement: Measurement, folder: str | Path | None = None) -> Path:
+    """Return the path of a measurement's guesses: NAME.guesses.json beside its description NAME.toml.
+
+    Parameters
+    ----------
+    measurement : Measurement
+    folder : str or Path, optional
+        For a measurement that was made without a description, where the file has the measurement's name;
+        by default data/.
+
+    Raises
+    ------
+    ValueError
+        For a measurement without a description that has no name, or that of a description in the folder.
 
     Examples
     --------
-    >>> from helpers.traces import Trace
-    >>> file_of(Measurement(Trace([0, 1], [2, 1], name="mine"))).name
-    'mine.guesses.json'
+    >>> from helpers.measurement.described import load_measurement
+    >>> file_of(load_measurement("sample_data")).relative_to(DATA).as_posix()
+    'sample_data.guesses.json'
     """
-    name = "".join(each if each.isalnum() or each in "-_. " else "_" for each in measurement.name)
-    return Path(folder) / f"{name or 'unnamed'}.guesses.json"
+    if measurement.file is not None:
+        return measurement.file.with_name(f"{measurement.file.stem}.guesses.json")
+    folder = DATA if folder is None else Path(folder)
+    name = "".join(each if each.isalnum() or each in "-_. " else "_" for each in measurement.name).strip(" .")
+    if not name:
+        raise ValueError(
+            "guesses are kept under the measurement's name, and it has none: give it one with"
+            " Measurement(..., name=...), or name a file with path=..."
+        )
+    if (folder / f"{name}.toml").exists():
+        raise ValueError(
+            f"{name}.guesses.json belongs to the measurement that {name}.toml describes: take that one with"
+            f" load_measurement({name!r}), give this measurement another name, or name a file with path=..."
+        )
+    return folder / f"{name}.guesses.json"
 
 
 def load(
@@ -48,22 +97,37 @@ def load(
     Raises
     ------
     ValueError
-        Where the file is damaged, or holds the guesses of other units or of another measurement.
+        Where the file is damaged, or holds guesses in other units.
+    """
+    return {each.name: each.values for each in read(measurement, law, path=path)[0]}
+
+
+def read(
+    measurement: Measurement, law: Law | None = None, *, path: str | Path | None = None
+) -> tuple[list[Kept], int]:
+    """Guesses of a law for a measurement with all that was kept of them, and the number of other laws' ones.
+
+    Parameters
+    ----------
+    measurement, law, path
+        As for `load`.
+
+    Raises
+    ------
+    ValueError
+        See `load`.
     """
     law = RateLaw() if law is None else law
-    path = file_of(measurement) if path is None else Path(path)
-    if not path.exists():
-        return {}
     try:
-        content = entries.parse(path.read_bytes())
-        entries.text(content, "format", choices=(FORMAT,))
-        _refuse_other_units(content, measurement)
-        kept = entries.take(content, "guesses")
-        if not isinstance(kept, dict):
-            raise ValueError("guesses is no table of names")
-        return {name: _guess(kept, name, law) for name in kept if entries.text(kept, name, "law") == law.key}
+        path = file_of(measurement) if path is None else Path(path)
+    except ValueError:  # without a file of its own a measurement has no guesses
+        return [], 0
+    held = _content(path, measurement)
+    try:
+        mine = [name for name in held if entries.text(held, name, "law") == law.key]
+        return [_guess(held, name, law) for name in mine], len(held) - len(mine)
     except ValueError as error:
-        raise ValueError(f"{path.name} does not hold guesses: {error}; mend or delete the file") from error
+        raise _refusal(path, error) from error
 
 
 def save(
@@ -73,33 +137,68 @@ def save(
     *,
     path: str | Path | None = None,
 ) -> Path:
-    """Keep the guesses of a law, whole or not at all; those of other laws in the file stay.
+    """Keep the guesses of a law in place of those it had; those of other laws in the file stay.
 
     Parameters
     ----------
     guesses : mapping of name to mapping of parameter to value
     measurement, law, path
         As for `load`.
+
+    Raises
+    ------
+    ValueError
+        Where the file cannot be read (see `load`), or a name in it belongs to a guess of another law.
     """
     law = RateLaw() if law is None else law
     path = file_of(measurement) if path is None else Path(path)
-    others = {}
-    if path.exists():
-        content = entries.parse(path.read_bytes())
-        kept = entries.take(content, "guesses")
-        others = {name: each for name, each in kept.items() if entries.text(kept, name, "law") != law.key}
-    mine = {
-        name: {"law": law.key, "values": {key: float(value) for key, value in guess.items()}}
-        for name, guess in guesses.items()
-    }
-    content = {
-        "format": FORMAT,
-        "measurement": measurement.name,
-        "t_unit": measurement.t_unit,
-        "density_unit": measurement.density_unit,
-        "guesses": others | mine,
-    }
-    return write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    held = _content(path, measurement)
+    others = {name: each for name, each in held.items() if entries.text(held, name, "law") != law.key}
+    if taken := set(others) & set(guesses):
+        raise ValueError(f"{path.name} has {', '.join(sorted(taken))} of another law: take another name")
+    return _write(path, measurement, others | {name: _entry(law, each) for name, each in guesses.items()})
+
+
+def add(
+    values: Mapping[str, float],
+    measurement: Measurement,
+    law: Law | None = None,
+    *,
+    n0: Sequence[float] | None = None,
+    path: str | Path | None = None,
+) -> Path:
+    """Keep one guess more, as "by hand, number 1" or the next number that is free; return the file's path.
+
+    Parameters
+    ----------
+    values : mapping of parameter to value
+    measurement, law, path
+        As for `load`.
+    n0 : sequence of float, optional
+        See `Kept`.
+
+    Raises
+    ------
+    ValueError
+        Where the file cannot be read (see `load`), or the measurement has none (see `file_of`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from helpers.traces import Trace
+    >>> mine = Measurement(Trace([0, 1], [2, 1], name="mine"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = add({"G": 0, "k1": 0.7, "k2": 0, "k3": 0}, mine, path=file_of(mine, folder))
+    ...     load(mine, path=path)
+    {'by hand, number 1': {'G': 0.0, 'k1': 0.7, 'k2': 0.0, 'k3': 0.0}}
+    """
+    law = RateLaw() if law is None else law
+    path = file_of(measurement) if path is None else Path(path)
+    held = _content(path, measurement)
+    number = 1
+    while (name := f"by hand, number {number}") in held:
+        number += 1
+    return _write(path, measurement, held | {name: _entry(law, values, n0)})
 
 
 def starts(measurement: Measurement, law: Law | None = None, *, path: str | Path | None = None) -> dict:
@@ -111,18 +210,58 @@ def starts(measurement: Measurement, law: Law | None = None, *, path: str | Path
     return ({"automatic": None} if law is None or isinstance(law, RateLaw) else {}) | kept
 
 
-def _refuse_other_units(content: dict, measurement: Measurement) -> None:
-    for name in ("t_unit", "density_unit"):
-        found, wanted = entries.text(content, name), getattr(measurement, name)
-        if found != wanted:
-            raise ValueError(f"its {name} is {found!r}, that of the measurement {wanted!r}")
+def _content(path: Path, measurement: Measurement) -> dict[str, Any]:
+    """Return what a file holds by name; nothing where no file is."""
+    if not path.exists():
+        return {}
+    try:
+        content = entries.parse(path.read_bytes())
+        entries.text(content, "format", choices=(FORMAT,))
+        for name in ("t_unit", "density_unit"):
+            found, wanted = entries.text(content, name), getattr(measurement, name)
+            if found != wanted:
+                raise ValueError(f"its {name} is {found!r}, that of the measurement {wanted!r}")
+        held = entries.take(content, "guesses")
+        if not isinstance(held, dict):
+            raise ValueError("guesses is no table of names")
+        for name in held:
+            entries.text(held, name, "law")
+    except ValueError as error:
+        raise _refusal(path, error) from error
+    return held
 
 
-def _guess(kept: dict, name: str, law: Law) -> dict[str, float]:
-    values = entries.take(kept, name, "values")
+def _refusal(path: Path, error: ValueError) -> ValueError:
+    return ValueError(
+        f"{path.name} does not hold guesses for this measurement: {error}; mend the file, or move it away"
+    )
+
+
+def _write(path: Path, measurement: Measurement, guesses: Mapping[str, Any]) -> Path:
+    content = {
+        "format": FORMAT,
+        "measurement": measurement.name,
+        "t_unit": measurement.t_unit,
+        "density_unit": measurement.density_unit,
+        "guesses": guesses,
+    }
+    return write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _entry(law: Law, values: Mapping[str, float], n0: Sequence[float] | None = None) -> dict[str, Any]:
+    entry = {"law": law.key, "values": {name: float(value) for name, value in values.items()}}
+    return entry if n0 is None else entry | {"n0": [float(each) for each in n0]}
+
+
+def _guess(held: dict[str, Any], name: str, law: Law) -> Kept:
+    values = entries.take(held, name, "values")
     if not isinstance(values, dict):
         raise ValueError(f"{name}.values is no table of numbers")
     missing = [each for each in law.names if each not in values]
     if missing:
         raise ValueError(f"{name} has no {', '.join(missing)}")
-    return {each: entries.number(kept, name, "values", each) for each in values}
+    numbers = {each: entries.number(held, name, "values", each) for each in values}
+    if "n0" not in held[name]:
+        return Kept(name, numbers)
+    n0 = [entries.number({"n0": each}, "n0") for each in entries.array(held, name, "n0")]
+    return Kept(name, numbers, n0)

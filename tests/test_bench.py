@@ -1,23 +1,33 @@
-"""The panel of any measurement, without a browser: five measurements, every slider and button of each."""
+"""The slider panel without a browser: what a reader's moves do to the numbers, the picture and the file.
+
+Five measurements go through every slider and button; what does not depend on the measurement is tried on one.
+"""
 
 from __future__ import annotations
 
+import base64
 import io
-import json
+import itertools
+import re
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from helpers import fits
+from helpers import fits, kept_guesses
 from helpers.bench import MeasurementPanel
+from helpers.bench.controls import parse, stops_around
+from helpers.bench.drawing import _STYLE, HEIGHT, SCALES, WIDTH
 from helpers.bench.picture import MeasurementView
-from helpers.kinetics import Equation, RateLaw, Rates, solve
-from helpers.measurement import Measurement, Quantity
-from helpers.panel_view import HEIGHT, SCALES, WIDTH
-from helpers.plots import CURVES
-from helpers.sliders import parse, stops_around
+from helpers.kinetics import Equation, Rates, solve
+from helpers.measurement import Measurement, Quantity, as_measurement
+from helpers.measurement.described import load_measurement
+from helpers.plots_style import CURVES
 from helpers.traces import Trace
 
 RATES = (0.0, 0.3, 0.5, 0.2)
@@ -66,6 +76,23 @@ def density():
     return Trace(LATER, signal, t_unit="ns", signal_unit="10^16 cm^-3")
 
 
+SHORT = np.linspace(0, 50, 120)
+FALL = np.exp(-SHORT / 9)
+NOISE = 0.05 * np.random.default_rng(3).standard_normal(SHORT.size)
+MANY = np.linspace(0, 50, 100_000)
+TRACES = {
+    "tiny": Trace(SHORT, 1e-9 * FALL),
+    "huge": Trace(SHORT * 1e-9, 1e22 * FALL, signal_unit="m^-3", t_unit="s"),
+    "with sigma": Trace(SHORT, FALL + NOISE, np.full(SHORT.size, 0.05)),
+    "growth": Trace(SHORT, 3 * (1 - FALL)),
+    "growth with noise": Trace(SHORT, 3 * (1 - FALL) + NOISE),
+    "partly negative": Trace(SHORT, FALL - 0.2),
+    "all negative": Trace(SHORT, -FALL),
+    "five points": Trace(SHORT[:5], FALL[:5]),
+    "two points": Trace(SHORT[:2], FALL[:2]),
+    "late start": Trace(SHORT + 1000, FALL),
+    "many points": Trace(MANY, np.exp(-MANY / 9)),
+}
 CASES = {
     "density": lambda: (density(), (0, 0.2, 0.6, 0.1), None),
     "counts": lambda: (counted([2.0]), (0, 0.2, 0.6, 0.1), None),
@@ -92,6 +119,12 @@ def case(request):
 @pytest.fixture
 def panel(case, tmp_path):
     return make(case, tmp_path)
+
+
+@pytest.fixture
+def one(tmp_path):
+    """The panel of one decay."""
+    return make("density", tmp_path)
 
 
 def by_class(widget, name):
@@ -182,6 +215,63 @@ class TestMoves:
             panel.controls[name].box.value = f" {value!r} "
             assert panel.controls[name].value == value
             assert float(panel.controls[name].box.value) == value
+
+    def test_the_first_stop_is_exactly_zero_and_the_others_span_the_datas_scales(self, one):
+        n0, span = one.n0[0], 8.0
+        scales = (n0 / span, 1 / span, 1 / span / n0, 1 / span / n0**2, n0)
+        for (name, control), scale in zip(one.controls.items(), scales, strict=True):
+            assert control.stops[0] == 0
+            assert (np.diff(control.stops) > 0).all()
+            side = 100 if name == "n0" else 1e4
+            np.testing.assert_allclose(control.stops[[1, -1]], [scale / side, scale * side], rtol=0.05)
+
+    def test_a_slider_that_repeats_its_stop_does_not_round_the_value(self, one):
+        control = one.controls["k2"]
+        one.set({"k2": 0.123456789012345})
+        control._slider_moved(SimpleNamespace(new=control.slider.value))
+        assert control.value == 0.123456789012345
+        assert control.box.value == "0.123456789012345"
+
+    def test_a_number_of_any_size_is_kept_to_its_last_digit(self, one):
+        one.controls["G"].on.value = True
+        for value in (5e-324, 1.1e-7, 0.1 + 0.2, 1e300):
+            one.controls["G"].box.value = f" {value!r} "
+            assert value == one.rates.G
+            assert float(one.controls["G"].box.value) == value
+
+    def test_typed_nonsense_is_put_back_with_a_message(self, one):
+        before, shown = one.controls["k3"].box.value, one._shown
+        for text in ("abc", "", "-1", "-1e-9", "inf", "nan", "1e400", "1e-400", "1,5", "1_0"):
+            one.say("")
+            one.controls["k3"].box.value = text
+            assert one.controls["k3"].box.value == before
+            assert one._shown is shown
+            assert one.message.value.startswith("k3: ")
+
+    def test_a_message_is_text_and_no_markup(self, one):
+        one.controls["k3"].box.value = "<img src=x>"
+        assert one.message.value.startswith("k3: ")
+        assert "<" not in one.message.value
+
+    def test_digits_of_other_scripts_are_numbers_too(self):
+        assert (parse("٣"), parse("-0"), parse("0e5")) == (3.0, 0.0, 0.0)
+
+    def test_moving_a_term_that_is_off_changes_nothing_but_says_so(self, one):
+        one.controls["k3"].on.value = False
+        shown = one.readout.value
+        one.controls["k3"].slider.value = 300
+        assert one.readout.value == shown
+        assert "k3 is off" in one.message.value
+
+    def test_the_shares_are_the_parts_of_the_decay(self, one):
+        one.set({"k1": 0.3, "k2": 0, "k3": 0})
+        assert "trap 100.0%" in one.split.value
+        one.set({"k2": 0.5})
+        t = np.linspace(0, 8, 100_001)
+        n = solve(t, one.n0[0], one.rates)
+        trap, radiative = np.trapezoid(0.3 * n, t), np.trapezoid(0.5 * n**2, t)
+        whole = trap + radiative
+        assert f"trap {trap / whole:.1%}, radiative {radiative / whole:.1%}, Auger 0.0%" in one.split.value
 
     def test_a_term_off_is_zero_and_any_other_row_is_held(self, case, panel):
         for name in ROWS[case]:
@@ -316,11 +406,38 @@ class TestButtons:
         assert panel.readout.value == before
         assert not panel.buttons["fit"].disabled
 
-    def test_nothing_ticked_is_nothing_to_fit(self, panel):
-        for control in panel.controls.values():
+    def test_nothing_ticked_is_nothing_to_fit(self, one):
+        for control in one.controls.values():
             control.on.value = False
-        panel.buttons["fit"].click()
-        assert "tick at least one" in panel.message.value
+        one.buttons["fit"].click()
+        assert "tick at least one" in one.message.value
+
+    def test_a_fit_shows_that_it_runs(self, one, monkeypatch):
+        seen, fit = [], fits.fit
+
+        def watched(*arguments, **options):
+            seen.append((one.message.value, one.buttons["fit"].disabled))
+            return fit(*arguments, **options)
+
+        monkeypatch.setattr(fits, "fit", watched)
+        one.buttons["fit"].click()
+        assert seen == [("Fitting k1, k2, k3, n0 …", True)]
+        assert not one.buttons["fit"].disabled
+
+    @pytest.mark.parametrize("how", ["raises", "does not converge"])
+    def test_a_fit_that_fails_says_so_and_moves_nothing(self, one, monkeypatch, how):
+        def failing(*arguments, **options):
+            if how == "raises":
+                raise RuntimeError("out of luck")
+            return SimpleNamespace(converged=False, message="out of luck", values=dict.fromkeys("abc", 9))
+
+        monkeypatch.setattr(fits, "fit", failing)
+        before = one.values
+        one.buttons["fit"].click()
+        assert "out of luck" in one.message.value
+        assert "stay where they were" in one.message.value
+        assert one.values == before
+        assert not one.buttons["fit"].disabled
 
     def test_suggest_sets_the_automatic_guess_or_says_that_there_is_none(self, case, panel):
         before = panel.readout.value
@@ -337,8 +454,8 @@ class TestButtons:
         picture = panel.picture.value
         for _ in range(2):  # the same guess is kept once
             panel.buttons["keep"].click()
-        held = json.loads(panel.path.read_text(encoding="utf-8"))
-        assert [guess["values"]["k1"] for guess in held["guesses"]] == [0.123456789012345]
+        held = kept_guesses.load(panel.measurement, panel.law, path=panel.path)
+        assert [guess["k1"] for guess in held.values()] == [0.123456789012345]
         assert panel.menu.label.endswith(": 1")
         panel.controls["k1"].slider.value += 25
         assert not np.array_equal(pixels(picture), pixels(panel.picture.value))
@@ -354,16 +471,33 @@ class TestButtons:
         assert again.values == panel.values
         assert len(again.view.kept) == 1
 
-    def test_guesses_of_another_law_or_measurement_are_not_shown(self, tmp_path):
-        make("own", tmp_path).buttons["keep"].click()
-        other = make("density", tmp_path)
-        assert "does not hold guesses of this law" in other.message.value
-        assert other.kept == []
-        text = other.path.read_text(encoding="utf-8")
-        other.buttons["keep"].click()
-        assert other.path.read_text(encoding="utf-8") == text
-        assert "does not hold guesses of this law" in other.message.value
-        assert make("own series", tmp_path).kept == []
+    def test_a_factor_on_the_densities_comes_back_as_it_was_typed(self, tmp_path):
+        panel = make("series", tmp_path)
+        for factor in ("1.07", "0.3333333333333333", "2"):
+            panel.controls["n0"].box.value = factor
+            before = panel.n0
+            panel.buttons["keep"].click()
+            panel.buttons["reset"].click()
+            panel.menu.value = len(panel.kept) - 1
+            np.testing.assert_array_equal(panel.n0, before)
+            assert panel.controls["n0"].box.value == factor
+
+    def test_the_menu_always_shows_its_title(self, one):
+        shown = [one.menu.label]
+        one.buttons["keep"].click()
+        shown.append(one.menu.label)
+        one.menu.value = 0
+        one.scale.value = SCALES[0]
+        shown.append(one.menu.label)
+        assert [text.rpartition(" ")[2] for text in shown] == ["0", "1", "1"]
+
+    def test_the_menu_sets_a_kept_guess_again_and_again(self, one):
+        one.buttons["keep"].click()
+        kept = one.rates
+        for _ in range(2):
+            one.controls["k1"].slider.value = 10
+            one.menu.value = 0
+            assert one.rates == kept
 
     def test_reset_goes_back_to_the_beginning(self, case, panel):
         ticks = [control.on.value for control in panel.controls.values()]
@@ -506,11 +640,223 @@ class TestPicture:
             assert (np.diff(t) > 0).all()
             assert (0.0 in t) is (scale != "log-log")
 
+    @pytest.mark.parametrize("scale", SCALES)
+    def test_a_partial_redraw_in_few_colours_is_what_matplotlib_draws(self, one, scale):
+        one.buttons["keep"].click()
+        one.scale.value = scale
+        for stop in (100, 200, 290, 205):
+            one.controls["k2"].slider.value = stop
+        seen, view = pixels(one.picture.value)[..., :3] * 255, one.view
+        for artist in (*view._models, *view._residuals):
+            artist.set_animated(False)
+        with plt.rc_context(_STYLE):
+            view.canvas.draw()
+        error = np.abs(seen - np.asarray(view.canvas.buffer_rgba())[..., :3])
+        assert error.max() < 60  # a curve elsewhere would make it 150
+        assert error.mean() < 0.5
 
-def test_the_guesses_lie_with_their_measurement(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.bench.kept.RESULTS", tmp_path)
-    named = Measurement(density(), name="my film / 3")
-    panel = MeasurementPanel(named, (0, 0.3, 0.5, 0.2), law=RateLaw())
-    panel.buttons["keep"].click()
-    assert panel.path == tmp_path / "my_film___3" / "guesses.json"
-    assert panel.path.exists()
+    def test_the_browser_gets_the_png_in_its_address(self, one):
+        sent = one.picture.get_state()
+        kind, _, data = bytes(sent["value"]).partition(b",")
+        assert (sent["format"], kind) == ("url", b"data:image/png;base64")
+        assert base64.b64decode(data) == one.picture.value
+        assert len(sent["value"]) > 65_483  # a shorter message may wait 40 ms on its way
+
+    def test_however_the_residuals_grow_few_pictures_are_remembered(self, one):
+        one.controls["G"].on.value = True
+        for stop in range(0, one.controls["G"].slider.max, 10):
+            one.controls["G"].slider.value = stop
+        assert 1 < len(one.view._backdrops) <= 12
+
+    def test_no_figure_is_left_in_pyplots_list(self, one):
+        one.controls["k2"].slider.value = 100
+        assert plt.get_fignums() == []
+
+    def test_of_many_points_a_fair_share_is_drawn_and_the_picture_says_so(self):
+        view = MeasurementView(as_measurement(TRACES["many points"]), "log-log")
+        (drawn,) = view._drawn
+        assert drawn.size < 4000
+        assert drawn[:5].tolist() == [1, 2, 3, 4, 5]  # early points stand alone on a log axis
+        assert f"{drawn.size} of 100000 points drawn" in view._not_drawn()
+
+    def test_what_a_log_axis_cannot_show_is_counted(self):
+        trace = TRACES["partly negative"]
+        note = MeasurementView(as_measurement(trace), "semi-log")._not_drawn()
+        assert int(note.split()[0]) >= (trace.signal <= 0).sum()
+        assert "below the axis" in note
+
+    def test_a_power_of_ten_leaves_the_tick_labels_of_the_residuals(self):
+        """Where matplotlib would write it, above the axis, it would stand in the decay."""
+        view, labels = MeasurementView(Measurement(Trace([0, 1, 2], [4e4, 2e4, 1e4]))), {}
+        for size in (5.0, 4e4):
+            view.draw([np.full_like(view.t_curves[0], 1e4)], [np.array([size, 0.0, -size])])
+            ticks = [label.get_text() for label in view.below.get_yticklabels()]
+            labels[size] = ticks, view._power.get_text(), view.below.yaxis.get_offset_text().get_text()
+        assert labels[4e4][1:] == ("×10$^{4}$", "")
+        assert labels[5.0][1:] == ("", "")
+        assert all(len(tick) <= 5 for ticks, *_ in labels.values() for tick in ticks)
+
+
+def clean(panel):
+    """Say whether the panel shows finite numbers only."""
+    boxes = "".join(each.box.value for each in panel.controls.values())
+    texts = panel.readout.value + panel.split.value + boxes
+    finite = np.isfinite([panel.rmse, *panel.residuals[0], *panel.values.values()]).all()
+    return finite and not re.search(r"\b(nan|inf)\b|no curve", texts, re.IGNORECASE)
+
+
+class TestExtremes:
+    """Whatever is set, the panel shows numbers; a warning would be a line of text below the cell."""
+
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_no_ends_of_the_sliders_and_no_ticks_raise_warn_or_show_nan(self, one, first, monkeypatch):
+        monkeypatch.setattr(one.view, "draw", lambda curves, residuals: b"")  # drawn in the test below
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for ends in itertools.product((first, -1), repeat=5):
+                put_at_ends(one, ends, (True,) * 5)
+                assert clean(one), ends
+            for ticks in itertools.product((True, False), repeat=5):  # off is 0 at either end
+                put_at_ends(one, (-1,) * 5, ticks)
+                assert clean(one), ticks
+
+    def test_the_extreme_curves_can_be_drawn(self, one):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for ends in [(0,) * 5, (-1,) * 5, (0, -1, 0, -1, 0), (-1, 0, -1, 0, -1), (-1, 0, 0, 0, 0)]:
+                put_at_ends(one, ends, (True,) * 5)
+                assert clean(one), ends
+                assert pixels(one.picture.value).shape[:2] == (HEIGHT, WIDTH)
+
+    def test_clicks_and_moves_may_come_in_different_threads(self, one):
+        """As they do in JupyterLab: clicks in the kernel's main thread, moves in another."""
+
+        def move():
+            for stop in range(100, 130):
+                one.controls["k1"].slider.value = stop
+                one.scale.value = SCALES[stop % 3]
+
+        def click():
+            for name in ("reset", "suggest", "fit", "reset") * 5:
+                one.buttons[name].click()
+
+        with ThreadPoolExecutor(2) as threads:
+            for ended in [threads.submit(move), threads.submit(click)]:
+                ended.result()
+        one.controls["k1"].slider.value = 99
+        assert one.controls["k1"].value == one.controls["k1"].stops[99]
+        assert clean(one)
+
+    @pytest.mark.parametrize("name", TRACES)
+    def test_any_trace_can_be_tuned(self, name, tmp_path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            panel = MeasurementPanel(TRACES[name], path=tmp_path / "guesses.json")
+            for scale in SCALES:
+                panel.scale.value = scale
+                panel.controls["k1"].slider.value += 1
+                assert pixels(panel.picture.value).shape[:2] == (HEIGHT, WIDTH)
+            for control in panel.controls.values():
+                control.slider.value = control.slider.max // 2
+                assert clean(panel)
+            for button in panel.buttons.values():
+                button.click()
+                assert "did not work" not in panel.message.value or panel.measurement.size < 3
+            assert clean(panel)
+
+
+def put_at_ends(panel, ends, ticks):
+    with panel._one_redraw():
+        for control, end, on in zip(panel.controls.values(), ends, ticks, strict=True):
+            control.on.value = on
+            control.slider.value = end % (control.slider.max + 1)
+
+
+class TestKeptBesideTheData:
+    """What is kept in the panel is what the notebooks read for this measurement, and for no other."""
+
+    @pytest.fixture
+    def described(self, tmp_path):
+        """A measurement with a description in a folder of its own."""
+        np.savetxt(tmp_path / "film.csv", np.column_stack([LATER, density().signal]), delimiter=",")
+        text = 'kind = "density"\nfile = "film.csv"\nt_unit = "ns"\ndensity_unit = "10^16 cm^-3"\n'
+        (tmp_path / "film.toml").write_text(text, encoding="utf-8")
+        return load_measurement(tmp_path / "film.toml")
+
+    def test_the_notebooks_start_from_what_is_kept(self, described, tmp_path):
+        panel = MeasurementPanel(described)
+        panel.controls["k2"].box.value = "0.4321"
+        panel.buttons["keep"].click()
+        assert panel.message.value == "Kept as number 1 in film.guesses.json."
+        assert (tmp_path / "film.guesses.json").exists()
+        starts = kept_guesses.starts(described)
+        assert list(starts) == ["automatic", "by hand, number 1"]
+        assert starts["by hand, number 1"] == {name: panel.values[name] for name in ("G", "k1", "k2", "k3")}
+        assert fits.fit_from_guesses(described, starts.values())[1].converged
+
+    def test_the_samples_guesses_are_in_its_panel_and_in_no_other(self, described):
+        sample = load_measurement("sample_data")
+        panel = MeasurementPanel(sample)
+        assert len(panel.kept) == len(kept_guesses.load(sample)) == 3
+        panel.menu.value = 0
+        assert panel.rates == Rates(**kept_guesses.load(sample)["2019, number 1"])
+        assert panel.n0 == [sample.traces[0].signal[0]]
+        assert len(panel.view.kept) == 3
+        assert MeasurementPanel(described).kept == []
+        stranger = Measurement(density(), name="sample_data")
+        assert MeasurementPanel(stranger).kept == []
+
+    def test_without_a_description_the_panel_says_where_it_keeps(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(kept_guesses, "DATA", tmp_path / "data")
+        panel = MeasurementPanel(Measurement(density(), name="my film / 3"))
+        panel.buttons["keep"].click()
+        assert "in my film _ 3.guesses.json in the folder data" in panel.message.value
+        assert "no description" in panel.message.value
+        assert [path.name for path in (tmp_path / "data").iterdir()] == ["my film _ 3.guesses.json"]
+        assert len(MeasurementPanel(panel.measurement).kept) == 1
+
+    @pytest.mark.parametrize("name", ["", "sample_data"])
+    def test_a_measurement_without_a_name_of_its_own_is_told_the_remedy(self, name):
+        panel = MeasurementPanel(Measurement(density(), name=name))
+        panel.buttons["keep"].click()
+        assert "another name" in panel.message.value or "name=..." in panel.message.value
+        assert panel.kept == []
+
+    def test_guesses_of_another_law_are_not_shown_and_stay(self, tmp_path):
+        rate_law = MeasurementPanel(drifting([2.0])[0], RATES, path=tmp_path / "guesses.json")
+        rate_law.buttons["keep"].click()
+        own = make("own", tmp_path)
+        assert own.kept == []
+        assert "Guesses of other laws are kept for this measurement, too: 1" in own.message.value
+        own.buttons["keep"].click()
+        assert own.message.value.startswith("Kept as number 1 ")
+        for panel in (own, rate_law):
+            assert len(kept_guesses.load(panel.measurement, panel.law, path=panel.path)) == 1
+
+    def test_guesses_in_other_units_are_refused_and_left_alone(self, one):
+        one.buttons["keep"].click()
+        text = one.path.read_text(encoding="utf-8")
+        trace = Trace(LATER, density().signal, t_unit="us", signal_unit="10^16 cm^-3")
+        other = MeasurementPanel(trace, path=one.path)
+        assert "that of the measurement" in other.message.value
+        assert other.kept == []
+        other.buttons["keep"].click()
+        assert "that of the measurement" in other.message.value
+        assert one.path.read_text(encoding="utf-8") == text
+
+    def test_a_damaged_file_is_named_and_left_alone(self, one):
+        one.path.write_text("not json", encoding="utf-8")
+        one.buttons["keep"].click()
+        assert "guesses.json" in one.message.value
+        assert one.path.read_text(encoding="utf-8") == "not json"
+        assert "guesses.json" in MeasurementPanel(one.measurement, path=one.path).message.value
+
+    def test_a_file_that_cannot_be_read_is_told_in_the_panel(self, tmp_path):
+        assert MeasurementPanel(density(), path=tmp_path).message.value
+
+    def test_a_guess_of_fewer_traces_gives_its_rates_to_more(self, tmp_path):
+        make("own", tmp_path).buttons["keep"].click()
+        series = make("own series", tmp_path)
+        series.menu.value = 0
+        assert series.values["k1"] == 0.3
+        np.testing.assert_array_equal(series.n0, series._model.densities)

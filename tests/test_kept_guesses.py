@@ -6,6 +6,8 @@ import pytest
 from helpers import kept_guesses
 from helpers.kinetics import Equation
 from helpers.measurement import Measurement
+from helpers.measurement.described import load_measurement
+from helpers.paths import DATA
 from helpers.traces import Trace
 
 GUESS = {"G": 0.0, "k1": 0.1, "k2": 0.25, "k3": 1e-7}
@@ -15,8 +17,16 @@ def measurement(name="mine", t_unit="ns"):
     return Measurement(Trace([0, 1, 2], [4, 2, 1], name=name, t_unit=t_unit, signal_unit="cm^-3"))
 
 
-def test_what_is_kept_is_read_again(tmp_path):
-    path = kept_guesses.file_of(measurement(), tmp_path)
+def own_law():
+    return Equation(lambda t, n, args: -args[0] * n, ["k"])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return kept_guesses.file_of(measurement(), tmp_path)
+
+
+def test_what_is_kept_is_read_again(path):
     assert kept_guesses.load(measurement(), path=path) == {}
     kept_guesses.save({"by hand": GUESS}, measurement(), path=path)
     assert kept_guesses.load(measurement(), path=path) == {"by hand": GUESS}
@@ -26,30 +36,77 @@ def test_what_is_kept_is_read_again(tmp_path):
     assert path.read_bytes() == first
 
 
-def test_each_measurement_has_its_own_file():
-    assert kept_guesses.file_of(measurement("a/b")) != kept_guesses.file_of(measurement("c"))
-    assert kept_guesses.file_of(measurement("a/b")).name == "a_b.guesses.json"
+def test_one_more_takes_a_free_number_and_leaves_the_others(path):
+    kept_guesses.save({"2019": GUESS, "by hand, number 2": GUESS}, measurement(), path=path)
+    for k1 in (1, 2):
+        kept_guesses.add(GUESS | {"k1": k1}, measurement(), n0=[3.0], path=path)
+    kept = kept_guesses.load(measurement(), path=path)
+    assert list(kept) == ["2019", *(f"by hand, number {number}" for number in (2, 1, 3))]
+    assert [guess["k1"] for guess in kept.values()] == [0.1, 0.1, 1, 2]
+    assert [each.n0 for each in kept_guesses.read(measurement(), path=path)[0]] == [None, None, [3.0], [3.0]]
 
 
-def test_each_law_has_its_own_guesses(tmp_path):
-    path, law = tmp_path / "x.guesses.json", Equation(lambda t, n, args: -args[0] * n, ["k"])
-    kept_guesses.save({"one": GUESS}, measurement(), path=path)
-    kept_guesses.save({"two": {"k": 2.0}}, measurement(), law, path=path)
-    assert kept_guesses.load(measurement(), path=path) == {"one": GUESS}
-    assert kept_guesses.load(measurement(), law, path=path) == {"two": {"k": 2.0}}
-    assert list(kept_guesses.starts(measurement(), law, path=path)) == ["two"]
+class TestFile:
+    def test_lies_beside_the_description(self, tmp_path):
+        assert kept_guesses.file_of(load_measurement("sample_data")) == DATA / "sample_data.guesses.json"
+        np.savetxt(tmp_path / "film.csv", [[0, 2], [1, 1.2], [2, 1]], delimiter=",")
+        text = 'kind = "density"\nname = "sample_data"\nfile = "film.csv"\nt_unit = "ns"\n'
+        (tmp_path / "film.toml").write_text(f'{text}density_unit = "10^16 cm^-3"\n', encoding="utf-8")
+        film = load_measurement(tmp_path / "film.toml")
+        assert film.name == "sample_data"
+        assert kept_guesses.file_of(film) == tmp_path / "film.guesses.json"
+        assert kept_guesses.load(film) == {}
+
+    def test_each_name_has_its_own(self):
+        assert kept_guesses.file_of(measurement("c")) == DATA / "c.guesses.json"
+        assert kept_guesses.file_of(measurement("a/b")) == DATA / "a_b.guesses.json"
+
+    @pytest.mark.parametrize("name", ["", "..", "sample_data"])
+    def test_without_a_name_of_its_own_there_is_none(self, name):
+        """Data from elsewhere may be called sample_data, too; the sample's guesses do not start their fit."""
+        assert kept_guesses.starts(measurement(name)) == {"automatic": None}
+        with pytest.raises(ValueError, match="name"):
+            kept_guesses.add(GUESS, measurement(name))
 
 
-def test_other_units_are_refused(tmp_path):
-    path = kept_guesses.save({"by hand": GUESS}, measurement(), path=tmp_path / "x.json")
-    with pytest.raises(ValueError, match="t_unit is 'ns', that of the measurement 'us'"):
-        kept_guesses.load(measurement(t_unit="us"), path=path)
+class TestLaws:
+    def test_each_has_its_own_guesses(self, path):
+        law = own_law()
+        kept_guesses.save({"one": GUESS}, measurement(), path=path)
+        kept_guesses.save({"two": {"k": 2.0}}, measurement(), law, path=path)
+        assert kept_guesses.load(measurement(), path=path) == {"one": GUESS}
+        assert kept_guesses.load(measurement(), law, path=path) == {"two": {"k": 2.0}}
+        assert list(kept_guesses.starts(measurement(), law, path=path)) == ["two"]
+
+    def test_none_overwrites_another_ones(self, path):
+        for law, values in ((None, GUESS), (own_law(), {"k": 2.0})):
+            kept_guesses.add(values, measurement(), law, path=path)
+        assert list(kept_guesses.load(measurement(), path=path).values()) == [GUESS]
+        assert list(kept_guesses.load(measurement(), own_law(), path=path).values()) == [{"k": 2.0}]
+        with pytest.raises(ValueError, match="by hand, number 1 of another law"):
+            kept_guesses.save({"by hand, number 1": {"k": 3.0}}, measurement(), own_law(), path=path)
+
+    def test_a_guess_must_have_all_parameters(self, path):
+        kept_guesses.save({"half": {"k1": 1.0}}, measurement(), path=path)
+        with pytest.raises(ValueError, match="half has no G, k2, k3"):
+            kept_guesses.load(measurement(), path=path)
+
+
+def test_other_units_are_refused(path):
+    kept_guesses.save({"by hand": GUESS}, measurement(), path=path)
+    before = path.read_bytes()
+    for use in (kept_guesses.load, lambda *a, **o: kept_guesses.save({}, *a, **o)):
+        with pytest.raises(ValueError, match="t_unit is 'ns', that of the measurement 'us'"):
+            use(measurement(t_unit="us"), path=path)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("cut", np.linspace(0.1, 0.95, 6))
-def test_a_damaged_file_is_refused_by_name(tmp_path, cut):
-    path = kept_guesses.save({"by hand": GUESS}, measurement(), path=tmp_path / "x.json")
-    content = path.read_bytes()
-    path.write_bytes(content[: int(cut * len(content))])
-    with pytest.raises(ValueError, match=r"x\.json does not hold guesses"):
-        kept_guesses.load(measurement(), path=path)
+def test_a_damaged_file_is_refused_by_name_and_left_alone(path, cut):
+    kept_guesses.save({"by hand": GUESS}, measurement(), path=path)
+    content = path.read_bytes()[: int(cut * path.stat().st_size)]
+    path.write_bytes(content)
+    for use in (kept_guesses.load, lambda *a, **o: kept_guesses.add(GUESS, *a, **o)):
+        with pytest.raises(ValueError, match=r"mine\.guesses\.json does not hold guesses"):
+            use(measurement(), path=path)
+    assert path.read_bytes() == content

@@ -32,7 +32,6 @@ ORDER = (
     *("profile_path", "profiles", "model_choice", "advice"),
     *("series_advice", "uncertainty", "valley", "fit_records", "records", "kept_guesses"),
     *("plots_style", "plots_fit", "plots_measurement", "plots", "plots_physics", "plots_errors"),
-    *("sliders", "pixels", "panel_view", "panel"),
     *("backend", "network_plots", "remainder", "digits", "digit_networks"),
 )
 # The Keras studies stand beside the house: no other room imports them.

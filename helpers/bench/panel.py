@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
 
-from helpers import fits, kinetics
-from helpers.bench import kept
-from helpers.bench.kept import Kept
+from helpers import fits, kept_guesses, kinetics
+from helpers.bench.controls import in_turn
+from helpers.bench.frame import LEFT, SliderPanel
 from helpers.bench.model import Model
 from helpers.bench.picture import MeasurementView
 from helpers.bench.rows import rows_of
+from helpers.bench.texts import raised, share_bar, shares_text
+from helpers.kept_guesses import Kept
 from helpers.kinetics import RATES, RateLaw, Rates
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, Quantity, as_measurement
-from helpers.panel import LEFT, SliderPanel
-from helpers.panel_view import raised, share_bar, shares_text
-from helpers.sliders import in_turn
 from helpers.traces import Trace
 from helpers.units import axis_label
 
@@ -45,7 +45,9 @@ class MeasurementPanel(SliderPanel):
     law : Law, optional
         The rate law by default.
     path : path, optional
-        File of the kept guesses; by default results/NAME/guesses.json with the measurement's name.
+        File of the kept guesses; by default the one beside the measurement's description, from which the
+        notebooks read, or data/NAME.guesses.json for a measurement made in Python. See
+        `helpers.kept_guesses`.
 
     Attributes
     ----------
@@ -58,8 +60,8 @@ class MeasurementPanel(SliderPanel):
     residuals : list of ndarray
         Data − model of each trace.
     rmse : float
-    kept : list
-        The guesses in the file.
+    kept : list of Kept
+        The guesses of this law in the file.
     controls, buttons : dict
         The widgets, by parameter and by name ("suggest", "fit", "keep", "reset").
     fit : Fit or None
@@ -91,7 +93,7 @@ class MeasurementPanel(SliderPanel):
     ) -> None:
         self.measurement = as_measurement(data)
         self.law = RateLaw() if law is None else law
-        self.path = kept.usual_path(self.measurement.name) if path is None else Path(path)
+        self.path = None if path is None else Path(path)
         self._model = Model(self.measurement, self.law, guess)
         self.densities = self._model.densities  # to which a factor refers
         rows = rows_of(self._model, self.say, self._redraw)
@@ -283,33 +285,56 @@ class MeasurementPanel(SliderPanel):
         self.say("")
 
     def _here(self) -> Kept:
-        values = {name: row.effective for name, row in self.controls.items()}
-        return {"values": values, "densities": self.densities.tolist()}
+        return Kept("", self._law_values(), self.n0.tolist())
 
     def _load_kept(self) -> list[Kept]:
-        return kept.load(self.path, self.law.key, list(self.controls), len(self.measurement))
+        kept, others = kept_guesses.read(self.measurement, self.law, path=self.path)
+        if others:
+            self.say(f"Guesses of other laws are kept for this measurement, too: {others}, not shown here.")
+        return [self._with_n0(each) for each in kept]
 
-    def _save_kept(self, guesses: list[Kept]) -> Path:
-        return kept.save(guesses, self.path, self.law.key)
+    def _with_n0(self, guess: Kept) -> Kept:
+        """Return a guess with a density for each trace: where it has none, those that are measured."""
+        known = guess.n0 is not None and len(guess.n0) == len(self.measurement)
+        return guess if known else replace(guess, n0=self._model.densities.tolist())
+
+    def _save_kept(self, guess: Kept) -> str:
+        path = kept_guesses.add(guess.values, self.measurement, self.law, n0=guess.n0, path=self.path)
+        if self.path is None and self.measurement.file is None:
+            return f"{path.name} in the folder {path.parent.name}: this measurement has no description"
+        return path.name
 
     def _take_kept(self, guess: Kept) -> None:
-        self.densities = np.array(guess["densities"])
-        self.set(guess["values"])
+        self.densities, value = self._row_of(guess)
+        self.set({name: guess.values[name] for name in self.law.names} | {"n0": value})
+
+    def _row_of(self, guess: Kept) -> tuple[np.ndarray, float]:
+        """Densities to which the row n0 refers, and its value, with which a guess comes back."""
+        n0, measured = np.array(guess.n0), self._model.densities
+        if len(n0) == 1:
+            return measured, float(n0[0])
+        factor = float(n0[0] / measured[0]) if measured[0] else 1.0
+        # Division rounds: of the numbers beside each other the one that the row was set to.
+        for each in (float(f"{factor:.12g}"), factor):
+            if np.array_equal(measured * each, n0):
+                return measured, each
+        return n0, 1.0
 
     def _draw_kept(self, guesses: list[Kept]) -> None:
         curves = []
         for guess in guesses:
-            values = dict(guess["values"])
-            factor = values.pop("n0")
-            n0 = np.array(guess["densities"]) * factor if len(self.measurement) > 1 else np.array([factor])
+            values = {name: guess.values[name] for name in self.law.names}
             try:
-                curves.append(self._model.at(values, n0, self.view.t_curves).curves)
+                curves.append(self._model.at(values, np.array(guess.n0), self.view.t_curves).curves)
             except Exception:  # what was kept may have no curve here; it stays in the menu
                 continue
         self.view.kept = curves
 
     def _names_of(self, guesses: list[Kept]) -> tuple[str, list[str]]:
-        texts = [", ".join(f"{value:.3g}" for value in each["values"].values()) for each in guesses]
+        texts = []
+        for guess in guesses:
+            numbers = [*(guess.values[name] for name in self.law.names), self._row_of(guess)[1]]
+            texts.append(", ".join(f"{number:.3g}" for number in numbers))
         return f"Kept guesses ({', '.join(self.controls)})", texts
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
+from helpers.bench.drawing import CURVE_POINTS, KEPT, LABEL_PLACE, PLAIN_POWERS, BlitView, thinned
 from helpers.measurement import Measurement
-from helpers.panel_view import CURVE_POINTS, KEPT, LABEL_PLACE, PLAIN_POWERS, BlitView, thinned
-from helpers.plots import CURVES, DATA, MODEL
+from helpers.plots_style import CURVES, DATA, MODEL
 from helpers.units import axis_label
 
 _COLUMNS = 1000  # of pixels, which several traces share; three points of data are drawn in each

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from helpers.bench.controls import ParameterControl, stops_around
 from helpers.bench.model import Model
 from helpers.fits.start import largest_density
 from helpers.kinetics import RateLaw
-from helpers.sliders import ParameterControl, stops_around
 
 _LETTER, _BOX, _LEAST = 8, 24, 46  # pixels: of a letter, of the check box, of a label with both
 

@@ -1,4 +1,4 @@
-"""The panel's picture: a decay, its model curve and residuals, redrawn in a few milliseconds.
+"""A picture of a signal, its model and the residuals, redrawn in a few milliseconds.
 
 What stays put (axes, data, kept curves) is drawn once and kept as pixels; a move redraws only the model curve
 and the residuals on top of it (Agg's "blitting") and packs the result as a PNG. Where residuals outgrow their
@@ -8,10 +8,9 @@ of cannot leak.
 
 from __future__ import annotations
 
-import html
 import io
-import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,13 +19,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from helpers.pixels import Backdrop, packed
-from helpers.plots import COLOURS, DATA, MODEL, STYLE
-from helpers.traces import Trace
-from helpers.units import axis_label
+from helpers.bench.pixels import Backdrop, packed
+from helpers.plots_style import COLOURS, STYLE
 
 SCALES = ("linear", "semi-log", "log-log")
-PROCESSES = {"trap": COLOURS["blue"], "radiative": COLOURS["vermilion"], "Auger": COLOURS["green"]}
 WIDTH, HEIGHT = 640, 440  # pixels
 _STYLE = STYLE | {"figure.constrained_layout.use": False}  # nothing may move when a label grows
 KEPT = {"color": COLOURS["blue"], "linewidth": 0.8}
@@ -51,6 +47,7 @@ class BlitView:
             self.canvas = FigureCanvasAgg(figure)
             self.decay, self.below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
             figure.subplots_adjust(left=0.125, right=0.97, top=0.95, bottom=0.115, hspace=0.08)
+        self._power: Any = None  # the power of ten in the residuals' axis, a text of the subclass
         self._base: Backdrop | None = None  # without the residuals' axis
         self._limit = 0.0  # of that axis
         self._backdrops: dict[float, Backdrop] = {}  # by the limit of that axis
@@ -136,6 +133,7 @@ class BlitView:
         if limit not in self._backdrops:
             if len(self._backdrops) == _BACKDROPS:
                 del self._backdrops[next(iter(self._backdrops))]  # the oldest
+            assert self._base is not None
             self._base.restore(self._image())
             with mpl.rc_context(_STYLE):  # ticks are made as they are drawn
                 self.below.draw(self.canvas.get_renderer())
@@ -164,112 +162,6 @@ class BlitView:
         self._limit = 0.0  # not set yet
 
 
-class DecayView(BlitView):
-    """Figure of a trace with one model curve and its residuals, redrawn as PNG bytes.
-
-    Attributes
-    ----------
-    t_curve : ndarray
-        Times since the first point at which the model curve is wanted: its own grid, fit for the scale.
-
-    Examples
-    --------
-    >>> view = DecayView(Trace([0, 1, 2], [4, 2, 1]))
-    >>> view.draw(4 * np.exp2(-view.t_curve), np.zeros(3))[1:4]
-    b'PNG'
-    """
-
-    def __init__(self, trace: Trace, scale: str = "linear") -> None:
-        self.trace = trace
-        self._size = float(np.abs(trace.signal).max()) or 1.0
-        self._kept: Sequence[tuple[np.ndarray, np.ndarray]] = ()
-        super().__init__(scale)
-
-    def _choose_points(self) -> None:
-        t = self.trace.elapsed
-        if self.scale == "log-log":
-            self.t_curve = np.geomspace(t[1] / 2, t[-1], CURVE_POINTS)
-        else:  # a decay bends most at its beginning
-            self.t_curve = t[-1] * np.linspace(0, 1, CURVE_POINTS) ** 2
-        self._drawn = thinned(t, logarithmic=self.scale == "log-log")
-
-    @property
-    def kept(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-        """Pairs (time since the first point, density) of curves that stay visible, drawn thin."""
-        return self._kept
-
-    @kept.setter
-    def kept(self, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        self._kept = curves
-        self._base = None
-
-    def _moving(self, curve, residuals):
-        yield self.decay, self._model, curve
-        yield self.below, self._residuals, residuals[self._drawn]
-
-    def _draw_decay(self) -> None:
-        axes, trace, drawn = self.decay, self.trace, self._drawn
-        for t, n in self.kept:
-            axes.plot(t, n, **KEPT)
-        axes.plot(trace.elapsed[drawn], trace.signal[drawn], **DATA)
-        (self._model,) = axes.plot(self.t_curve, self.t_curve, **MODEL, animated=True)
-        if self.scale == "linear":
-            axes.ticklabel_format(axis="y", scilimits=PLAIN_POWERS)
-        else:
-            axes.set_yscale("log")
-        if self.scale == "log-log":
-            axes.set_xscale("log")
-        axes.set_xlim(*self._t_limits())
-        axes.set_ylim(*self._signal_limits())
-        axes.set_ylabel(axis_label("n" if trace.signal_unit else "signal", trace.signal_unit))
-        axes.yaxis.set_label_coords(*LABEL_PLACE)
-        axes.tick_params(labelbottom=False)
-        axes.set_title(self._not_drawn(), fontsize=8, loc="right", color="0.3")
-
-    def _draw_residuals(self) -> None:
-        axes, trace, drawn = self.below, self.trace, self._drawn
-        if trace.sigma is not None:
-            band = trace.sigma[drawn]
-            axes.fill_between(trace.elapsed[drawn], -band, band, color="0.88", linewidth=0)
-        axes.axhline(0, color="0.5", linewidth=0.8)
-        t = trace.elapsed[drawn]
-        (self._residuals,) = axes.plot(t, np.zeros_like(t), **DATA, animated=True)
-        place = {"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 8}
-        self._power = axes.text(0.995, 0.97, "", **place)
-        axes.set_ylabel("data − model")
-        axes.yaxis.set_label_coords(*LABEL_PLACE)
-        start = f" − {trace.t[0]:g}" if trace.t[0] else ""
-        axes.set_xlabel(axis_label(f"t{start}", trace.t_unit))
-
-    def _t_limits(self) -> tuple[float, float]:
-        t = self.trace.elapsed
-        return (0.8 * t[1], 1.25 * t[-1]) if self.scale == "log-log" else (-0.02 * t[-1], 1.02 * t[-1])
-
-    def _signal_limits(self) -> tuple[float, float]:
-        signal = self.trace.signal
-        if self.scale == "linear":
-            low, high = min(0.0, float(signal.min())), max(0.0, float(signal.max()))
-            margin = 0.06 * (high - low or self._size)
-            return low - margin, high + margin
-        # Four decades show a decay; what noise does near zero would stretch the axis to anywhere.
-        positive = signal[signal > 0]
-        low = max(float(positive.min()), 1e-4 * self._size) if positive.size else 1e-3 * self._size
-        return low / 2, 2 * self._size
-
-    def _not_drawn(self) -> str:
-        """Say what the picture leaves out; nothing is left out silently."""
-        t, signal = self.trace.elapsed, self.trace.signal
-        notes = []
-        if self._drawn.size < t.size:
-            notes.append(f"{self._drawn.size} of {t.size} points drawn")
-        if self.scale == "log-log":
-            notes.append("t = 0 has no place on a log axis")
-        below = int((signal < self._signal_limits()[0]).sum())
-        if below:
-            notes.append(f"{below} points lie below the axis")
-        return "; ".join(notes)
-
-
 def thinned(t: np.ndarray, *, logarithmic: bool, columns: int = _COLUMNS) -> np.ndarray:
     """Return the points to draw: all, or of very many a few in each column of pixels, whatever their values.
 
@@ -296,37 +188,3 @@ def _draw_slider(axes, y: float, x: float, name: str, is_on: bool, place: float,
     axes.plot([x, x + 150], [y, y], color="#C8C8C8", linewidth=3, solid_capstyle="round")
     axes.plot(x + 150 * place, y, marker="o", markersize=10, color=colour)
     axes.text(x + 170, y, value, va="center", color="black" if is_on else COLOURS["grey"])
-
-
-def raised(text: str) -> str:
-    """Return a unit's text as HTML, powers raised.
-
-    Examples
-    --------
-    >>> raised("10^16 cm^-3")
-    '10<sup>16</sup> cm<sup>-3</sup>'
-    """
-    return re.sub(r"\^([+-]?\d+)", r"<sup>\1</sup>", html.escape(text))
-
-
-def rmse_text(rmse: float, residuals: np.ndarray, trace: Trace) -> str:
-    """Write the RMSE with its unit, and in units of the data's errors where they are known."""
-    text = f"RMSE {rmse:.6g}" + (f" ({trace.signal_unit})" if trace.signal_unit else "")
-    if trace.sigma is None:
-        return text
-    return f"{text}, {np.sqrt(np.mean((residuals / trace.sigma) ** 2)):.4g} sigma"
-
-
-def shares_text(shares: Sequence[float] | np.ndarray) -> str:
-    """Write which share of the decay each of the PROCESSES carries."""
-    parts = (f"{name} {share:.1%}" for name, share in zip(PROCESSES, shares, strict=True))
-    return "decay by " + ", ".join(parts)
-
-
-def share_bar(shares: Sequence[float] | np.ndarray) -> str:
-    """Return HTML of a bar that is divided as the PROCESSES share the decay."""
-    pieces = "".join(
-        f'<div style="width:{100 * share:.1f}%;background:{colour}"></div>'
-        for colour, share in zip(PROCESSES.values(), shares, strict=True)
-    )
-    return f'<div style="display:flex;height:8px;background:#ddd">{pieces}</div>'

@@ -16,8 +16,6 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from helpers.traces import Trace
-
 _TURN = threading.RLock()
 
 
@@ -191,21 +189,6 @@ def parse(text: str, lower: float = 0.0) -> float:
     if value == 0 and any(digit in text.lower().partition("e")[0] for digit in "123456789"):
         raise ValueError(f"“{shown}” is too small for a number")
     return value + 0.0  # no -0
-
-
-def slider_stops(trace: Trace) -> dict[str, np.ndarray]:
-    """Return the stops of the five sliders: 0, then a log grid around the data's scales, rounded to 3 digits.
-
-    With N the largest signal and T the time span, k_j runs four decades to each side of 1/(T·N^(j−1)), G of
-    N/T, in 50 steps a decade (4.7 % each); n0 two decades to each side of N, in 100.
-    """
-    size = math.log10(float(np.abs(trace.signal).max()) or 1.0)
-    span = math.log10(float(trace.elapsed[-1]))
-    centres = {"G": size - span, "k1": -span, "k2": -span - size, "k3": -span - 2 * size, "n0": size}
-    return {
-        name: stops_around(centre, *((2, 100) if name == "n0" else (4, 50)))
-        for name, centre in centres.items()
-    }
 
 
 def stops_around(centre: float, decades: int, per_decade: int, *, lower: float = 0.0) -> np.ndarray:

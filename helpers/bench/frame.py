@@ -1,4 +1,4 @@
-"""The slider panel: move G, k1, k2, k3 and n0 by hand over a decay, and fit from where they stand.
+"""The widgets of a slider panel, and what its buttons do whatever is drawn and fitted.
 
 Core widgets and one picture: no output areas, no global figures, nothing for a notebook to store.
 """
@@ -9,37 +9,22 @@ import base64
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 
-from helpers import fitting, guesses, kinetics
-from helpers.fitting import PARAMETERS
-from helpers.kinetics import Rates
-from helpers.panel_view import (
-    HEIGHT,
-    SCALES,
-    WIDTH,
-    BlitView,
-    DecayView,
-    raised,
-    rmse_text,
-    share_bar,
-    shares_text,
-)
-from helpers.pixels import InlineImage
-from helpers.sliders import ParameterControl, in_turn, slider_stops
-from helpers.traces import Trace
-from helpers.units import axis_label
+from helpers.bench.controls import ParameterControl, in_turn
+from helpers.bench.drawing import HEIGHT, SCALES, WIDTH, BlitView
+from helpers.bench.pixels import InlineImage
 
 _TITLE = -1  # the menu's first line, no guess
 LEFT = 388  # pixels
 
 
 class SliderPanel(widgets.Box):
-    """Rows of sliders, buttons, a menu of what was kept, and texts beside a picture: any panel's widgets.
+    """Rows of sliders, buttons, a menu of what was kept, and texts beside a picture.
+
+    A subclass says what is computed, drawn, fitted and kept: the methods that raise NotImplementedError.
 
     Parameters
     ----------
@@ -188,9 +173,11 @@ class SliderPanel(widgets.Box):
         raise NotImplementedError
 
     def _load_kept(self) -> list:
+        """Return what the file of guesses holds for this panel."""
         raise NotImplementedError
 
-    def _save_kept(self, kept: list) -> Path:
+    def _save_kept(self, kept) -> str:
+        """Add a guess to the file; return where it is, in words."""
         raise NotImplementedError
 
     def _take_kept(self, kept) -> None:
@@ -209,9 +196,9 @@ class SliderPanel(widgets.Box):
         if here in kept:
             self.say(f"This guess is kept already, as number {kept.index(here) + 1}.")
         else:
+            where = self._save_kept(here)
             kept.append(here)
-            path = self._save_kept(kept)
-            self.say(f"Kept as number {len(kept)} in {path.name}.")
+            self.say(f"Kept as number {len(kept)} in {where}.")
         self._show_kept(kept)
         self._redraw()
 
@@ -243,172 +230,3 @@ class SliderPanel(widgets.Box):
             self._take_kept(self.kept[change.new])
             self.say(f"Kept guess {change.new + 1}.")
             self.menu.value = _TITLE  # a menu, not a state: the same guess can be chosen again
-
-
-class GuessPanel(SliderPanel):
-    """Sliders for G, k1, k2, k3 and n0 over a decay, with the curve, its residuals and RMSE drawn live.
-
-    Parameters
-    ----------
-    trace : Trace
-        Data from the moment the law holds: usually `load_trace(path).from_peak()`.
-    guess : Rates or four numbers, optional
-        Where the sliders begin; by default `guesses.suggest(trace)`.
-    n0 : float, optional
-        Where n0 begins; by default the first point of the data.
-    path : path, optional
-        File of the kept guesses; by default results/guesses.json.
-
-    Attributes
-    ----------
-    rates, n0 : Rates, float
-        What the curve is drawn with; terms that are off are 0.
-    model, residuals, rmse : ndarray, ndarray, float
-        The law at the data's times, data − model, and the root mean square of that.
-    kept : list of Rates
-        The guesses in the file.
-    controls, buttons : dict
-        The widgets, by parameter and by name ("suggest", "fit", "keep", "reset").
-    fit : Fit or None
-        The last one made here.
-
-    Examples
-    --------
-    >>> panel = GuessPanel(Trace([0, 1, 2], [4, 2, 1]), (0, 0.5, 0, 0), path="no guesses yet.json")
-    >>> panel.set((0, np.log(2), 0, 0))
-    >>> round(panel.rmse, 12), panel
-    (0.0, GuessPanel(G, k1, k2, k3, n0))
-    """
-
-    def __init__(
-        self,
-        trace: Trace,
-        guess: Rates | Sequence[float] | None = None,
-        *,
-        n0: float | None = None,
-        path: str | Path | None = None,
-    ) -> None:
-        self.trace = trace
-        self.path = guesses.FILE if path is None else Path(path)
-        controls = {
-            name: ParameterControl(name, stops, self.say, self._redraw)
-            for name, stops in slider_stops(trace).items()
-        }
-        super().__init__(DecayView(trace, scale=SCALES[1]), controls, _heading(trace))
-        self._start_n0 = max(float(trace.signal[0]), 0.0) if n0 is None else float(n0)
-        self._start = _first_guess(trace) if guess is None else kinetics.four_rates(guess)
-        kinetics.solve(trace.elapsed, self._start_n0, self._start)  # refuses what has no curve
-        self._read_kept()
-        self.set(self._start, self._start_n0)
-
-    def __repr__(self) -> str:
-        return "GuessPanel(G, k1, k2, k3, n0)"
-
-    @property
-    def rates(self) -> Rates:
-        """G, k1, k2, k3 as the curve is drawn with them."""
-        return Rates(*(self.controls[name].effective for name in PARAMETERS[:4]))
-
-    @property
-    def n0(self) -> float:
-        """The density at the first time as the curve is drawn with it."""
-        return self.controls["n0"].effective
-
-    @in_turn
-    def set(self, rates: Rates | Sequence[float], n0: float | None = None) -> None:
-        """Set all sliders with one redraw; switches on the terms that are not zero."""
-        with self._one_redraw():
-            for name, value in zip(PARAMETERS, (*kinetics.four_rates(rates), n0), strict=True):
-                if value is not None:
-                    self.controls[name].take(value)
-
-    def _notes(self) -> list[str]:
-        return [axis_label(f"RMSE {self.rmse:.6g}", self.trace.signal_unit), shares_text(self.shares)]
-
-    @in_turn
-    def _redraw(self, _=None) -> None:
-        """Solve once for the curve's grid and the data's times; send the picture first, then the numbers."""
-        if self._held:
-            return
-        t_curve, n0, rates = self.view.t_curve, self.n0, self.rates
-        n = _curve(np.append(t_curve, self.trace.elapsed), n0, rates)
-        if n is None:
-            self.readout.value = "<b>no curve</b>"
-            self.say("These numbers are too large together for a curve; the picture shows the last one.")
-            return
-        self.model = n[t_curve.size :]
-        self.residuals = self.trace.signal - self.model
-        size = float(np.abs(self.residuals).max()) or 1.0
-        self.rmse = size * float(np.sqrt(np.mean((self.residuals / size) ** 2)))
-        self.picture.value = self.view.draw(n[: t_curve.size], self.residuals)
-        self.shares = kinetics.shares(self.trace.elapsed[-1], n0, rates)
-        self.readout.value = f"<b>{raised(rmse_text(self.rmse, self.residuals, self.trace))}</b>"
-        self.split.value = share_bar(self.shares) + shares_text(self.shares)
-
-    def _suggest(self) -> None:
-        self.set(guesses.suggest(self.trace), max(float(self.trace.signal[0]), 0.0))
-        self.say("Matched to the integrals of the data: a start for a fit.")
-
-    def _search(self, fixed):
-        return fitting.fit(self.trace, self.rates, n0=self.n0, fixed=fixed)
-
-    def _show_fit(self) -> None:
-        fit = self.fit
-        fixed = [name for name, control in self.controls.items() if not control.on.value]
-        free = [name for name in self.controls if name not in fixed]
-        with self._one_redraw():
-            for name, value in zip(PARAMETERS, fit.values, strict=True):
-                self.controls[name].take(value)
-        held = f"; held at zero: {', '.join(fixed)}" if fixed else ""
-        words = f"{fit.evaluations} evaluations, RMSE {fit.rmse:.6g}."
-        self.say(f"Fitted; free: {', '.join(free)}{held}. {words}")
-
-    def _here(self) -> Rates:
-        return self.rates
-
-    def _load_kept(self) -> list[Rates]:
-        return guesses.load(self.path) if self.path.exists() else []
-
-    def _save_kept(self, kept: list[Rates]) -> Path:
-        return guesses.save(kept, self.path)
-
-    def _take_kept(self, kept: Rates) -> None:
-        self.set(kept)
-
-    def _reset(self) -> None:
-        with self._one_redraw():
-            for control, value in zip(self.controls.values(), (*self._start, self._start_n0), strict=True):
-                control.on.value = True
-                control.value = value
-        self.say("")
-
-    def _draw_kept(self, kept: list[Rates]) -> None:
-        """Draw the kept guesses, beginning at the first point of the data."""
-        t = self.view.t_curve
-        # What was kept for data of quite another size may have no curve here.
-        curves = [(t, _curve(t, self._start_n0, rates)) for rates in kept]
-        self.view.kept = [(t, n) for t, n in curves if n is not None]
-
-    def _names_of(self, kept: list[Rates]) -> tuple[str, list[str]]:
-        texts = [", ".join(f"{value:.3g}" for value in rates) for rates in kept]
-        return "Kept guesses (G, k1, k2, k3)", texts
-
-
-def _heading(trace: Trace) -> str:
-    law = "<b>dn/dt = G − k<sub>1</sub>n − k<sub>2</sub>n<sup>2</sup> − k<sub>3</sub>n<sup>3</sup></b>"
-    t, n = trace.t_unit or "the data's time unit", trace.signal_unit or "the data's unit"
-    return f"{law}<br><small>t in {raised(t)}, n in {raised(n)}; rates in these units</small>"
-
-
-def _first_guess(trace: Trace) -> Rates:
-    try:
-        return guesses.suggest(trace)
-    except ValueError:  # too few points
-        return Rates(k1=1 / trace.elapsed[-1])
-
-
-def _curve(t: np.ndarray, n0: float, rates: Rates) -> np.ndarray | None:
-    try:
-        return kinetics.solve(t, n0, rates)
-    except ValueError:  # beyond what numbers hold
-        return None

@@ -1,7 +1,7 @@
-"""A drawn picture on its way to the browser: few colours, few bytes, no detour.
+"""How a drawn picture gets to the browser: few colours, few bytes, inside its own address.
 
-A panel is moved twenty times a second; what takes milliseconds is packing the picture, and the road that a
-browser's own address for a picture in memory ("blob:") takes through its other processes.
+A panel is moved twenty times a second; what takes milliseconds is packing the picture, and the way through a
+browser's other processes that its own address for a picture in memory ("blob:") makes necessary.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import traitlets
 from ipywidgets.widgets.trait_types import CByteMemoryView
 from matplotlib.colors import to_rgb
 
-from helpers.plots import COLOURS
+from helpers.plots_style import COLOURS
 
 _LEVELS = 32  # of red, green and blue that the table of colours tells apart
 _STEPS = 16  # from one colour to the next
