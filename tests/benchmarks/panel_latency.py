@@ -41,7 +41,7 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel
 DATA = """
 import numpy as np, ipywidgets as widgets
 from helpers import kinetics
-from helpers.panel import GuessPanel
+from helpers.bench import MeasurementPanel
 from helpers.traces import Trace
 t = np.linspace(0, 300, 1000)
 noise = 0.5 * np.random.default_rng(1).standard_normal(t.size)
@@ -58,7 +58,7 @@ FIGURE = """
     upper.semilogy(t, trace.signal, ".", color="0.6")
 """
 VIEWS = {
-    "panel": "panel = GuessPanel(trace, (0, 1e-2, 1e-3, 1e-7), path='none.json')\n"
+    "panel": "panel = MeasurementPanel(trace, (0, 1e-2, 1e-3, 1e-7), path='none.json')\n"
     "slider = panel.controls['k2'].slider\npanel",
     "label": "slider, label = own_slider(), widgets.Label('267').add_class('answer')\n"
     "slider.observe(lambda change: setattr(label, 'value', str(change.new)), 'value')\n"

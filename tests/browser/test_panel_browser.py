@@ -5,7 +5,6 @@ With WORKBOOK_SCREENSHOT=docs/panel.png a picture of the panel is written there 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,9 +14,12 @@ import pytest
 from labdriver import browser_page, execute, jupyterlab, open_and_run
 from playwright.sync_api import expect
 
-from helpers.paths import ROOT
+from helpers import kept_guesses
+from helpers.measurement.described import load_measurement
+from helpers.paths import DATA, ROOT
 
 pytestmark = pytest.mark.browser
+SETTING = 'MEASUREMENT = \\"sample_data\\"'  # as a line of the notebook's JSON
 NOTEBOOK = ROOT / "notebooks" / "02_tune_guesses.ipynb"
 WIDTHS = (1280, 1000)
 
@@ -109,16 +111,24 @@ class Panel:
 
 @pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
-    """JupyterLab with a copy of the notebook, results of its own, and a page on which all cells have run."""
+    """JupyterLab with copies of the notebook and the sample, and a page on which all cells have run.
+
+    The guesses that a reader keeps lie beside the sample's description: here beside its copy.
+    """
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
-    shutil.copy(NOTEBOOK, folder)
+    for name in ("sample_data.toml", "sample_data.csv", "sample_data.guesses.json"):
+        shutil.copy(DATA / name, folder)
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert text.count(SETTING) == 1
+    text = text.replace(SETTING, SETTING.replace("sample_data", "./sample_data.toml"))
+    (folder / NOTEBOOK.name).write_text(text, encoding="utf-8")
     variables = {"WORKBOOK_RESULTS": str(home / "results")}
     with jupyterlab(folder, home, **variables) as address, browser_page(chromium) as (page, errors):
         open_and_run(page, address.format(NOTEBOOK.name))
         page.wait_for_selector("img.picture[src^=data]")
-        yield page, errors, home / "results" / "sample_data" / "guesses.json"
+        yield page, errors, folder / "sample_data.toml"
 
 
 @pytest.fixture
@@ -227,18 +237,21 @@ def test_what_the_kernel_sets_is_not_changed_by_the_browser(panel):
 
 
 def test_a_kept_guess_is_in_the_file_and_in_the_menu(panel, lab):
-    for number, k2 in enumerate(("0.00234", "0.0045"), 1):
+    before = (DATA / "sample_data.guesses.json").read_bytes()
+    for number, k2 in enumerate(("0.00234", "0.0045"), 4):
         panel.type("k2", k2)
         panel.wait_box("k2", k2)
         panel.press("keep")
         panel.wait_text("status", f"text.startsWith('Kept as number {number}')")
-    kept = json.loads(lab[2].read_text(encoding="utf-8"))["guesses"]
-    assert [each["values"]["k2"] for each in kept] == [0.00234, 0.0045]
+    kept = kept_guesses.load(load_measurement(lab[2]))
+    assert list(kept)[3:] == ["by hand, number 1", "by hand, number 2"]
+    assert [each["k2"] for each in kept.values()][3:] == [0.00234, 0.0045]
     menu = panel.page.locator(".kept select")
     expect(menu.locator("option")).to_have_count(len(kept) + 1)
-    menu.select_option(index=1)
+    menu.select_option(index=4)
     panel.wait_box("k2", "0.00234")
     expect(menu.locator("option:checked")).to_have_text(re.compile("Kept"))  # ready for the next choice
+    assert (DATA / "sample_data.guesses.json").read_bytes() == before
 
 
 def test_reset_goes_back_to_the_beginning(panel):
