@@ -1,28 +1,42 @@
 """The search itself, on problems with known answers."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from helpers.least_squares import (
-    Problem,
-    covariance,
-    minimise,
-    robust_triangle,
-    triangle_of,
-)
+from helpers.fits import Likelihood, minimise
+from helpers.fits.minimise import covariance, triangle_of
 
 
-def posed(residuals, jacobian, count, size):
+@dataclass
+class Posed:
+    """A problem of `count` parameters, all of them bounded at 0 and none linear."""
+
+    count: int
+    evaluate: object
+    floor: float = 0.0
+    signed: np.ndarray = field(init=False)
+    linear: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        self.signed = self.linear = np.zeros(self.count, bool)
+
+    def settle(self, x, free):
+        return x
+
+
+def posed(residuals, jacobian, count):
     def evaluate(x):
         r = residuals(x)
         return 0.5 * float(r @ r), triangle_of(jacobian(x), r)
 
-    return Problem(tuple("abcdef"[:count]), np.ones(count), evaluate, size)
+    return Posed(count, evaluate)
 
 
 def linear(matrix, target):
-    return posed(lambda x: matrix @ x - target, lambda x: matrix, matrix.shape[1], len(target))
+    return posed(lambda x: matrix @ x - target, lambda x: matrix, matrix.shape[1])
 
 
 def test_linear_problem_is_solved_with_its_textbook_covariance():
@@ -45,12 +59,25 @@ def test_a_bound_is_met_exactly():
     )
 
 
+def test_a_signed_parameter_goes_below_zero_and_a_bounded_one_beside_it_does_not():
+    matrix = np.random.default_rng(3).normal(size=(30, 3))
+    problem = linear(matrix, matrix @ [-2.0, 1.0, -1.0])
+    problem.signed = np.array([True, False, False])
+    found = minimise(problem, [1.0, 1.0, 1.0])
+    bounds = ([-np.inf, 0, 0], np.inf)
+    wanted = least_squares(
+        lambda x: matrix @ (x - [-2.0, 1.0, -1.0]), [1, 1, 1], bounds=bounds, xtol=1e-14, gtol=1e-14
+    )
+    assert found.converged
+    assert found.x[2] == 0.0
+    np.testing.assert_allclose(found.x, wanted.x, atol=1e-5)
+
+
 def test_rosenbrock_from_afar():
     found = minimise(
         posed(
             lambda x: np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]]),
             lambda x: np.array([[-20 * x[0], 10], [-1, 0]]),
-            2,
             2,
         ),
         [12.0, 0.0],
@@ -82,20 +109,20 @@ def test_points_that_cannot_be_computed_are_gone_round():
         r = np.array([np.log(3 - x[0]) - np.log(2.0)])
         return 0.5 * float(r @ r), triangle_of(np.array([[-1 / (3 - x[0])]]), r)
 
-    found = minimise(Problem(("a",), np.ones(1), evaluate, 1, 1e-12), [0.0])
+    found = minimise(Posed(1, evaluate, 1e-12), [0.0])
     assert found.converged
     assert found.x[0] == pytest.approx(1.0)
 
 
 def test_a_start_that_cannot_be_computed_is_reported():
-    found = minimise(Problem(("a",), np.ones(1), lambda x: (np.inf, None), 1), [1.0])
+    found = minimise(Posed(1, lambda x: (np.inf, None)), [1.0])
     assert not found.converged
     assert "start" in found.message
 
 
 def test_too_few_evaluations_are_reported():
     matrix = np.eye(2)
-    problem = posed(lambda x: matrix @ x**3 - 1, lambda x: np.diag(3 * x**2), 2, 2)
+    problem = posed(lambda x: matrix @ x**3 - 1, lambda x: np.diag(3 * x**2), 2)
     found = minimise(problem, [50.0, 50.0], max_evaluations=3)
     assert not found.converged
     assert "3 evaluations" in found.message
@@ -107,18 +134,22 @@ def test_robust_losses_find_scipys_minimum_and_cost(loss):
     t = np.linspace(0, 3, 60)
     y = 2 * np.exp(-1.3 * t) + 0.01 * rng.normal(size=60)
     y[::9] += 0.5
+    likelihood = Likelihood("even", loss=loss, f_scale=0.03)
 
-    def residuals(x):
-        return x[0] * np.exp(-x[1] * t) - y
+    def model(x):
+        return x[0] * np.exp(-x[1] * t)
 
     def jacobian(x):
         return np.column_stack([np.exp(-x[1] * t), -x[0] * t * np.exp(-x[1] * t)])
 
     def evaluate(x):
-        return robust_triangle(jacobian(x), residuals(x), loss, 0.03)
+        cost, weights, rows = likelihood.rows(model(x), y)
+        return cost, triangle_of(weights[:, None] * jacobian(x), rows)
 
-    found = minimise(Problem(("a", "b"), np.ones(2), evaluate, 60), [1.0, 1.0])
-    wanted = least_squares(residuals, [1, 1], jac=jacobian, loss=loss, f_scale=0.03, xtol=1e-14, ftol=1e-14)
+    found = minimise(Posed(2, evaluate), [1.0, 1.0])
+    wanted = least_squares(
+        lambda x: model(x) - y, [1, 1], jac=jacobian, loss=loss, f_scale=0.03, xtol=1e-14, ftol=1e-14
+    )
     assert found.converged
     assert found.cost == pytest.approx(wanted.cost, rel=1e-9)
     np.testing.assert_allclose(found.x, wanted.x, rtol=1e-4)

@@ -115,7 +115,8 @@ class Problem:
 
     def point(self, values: np.ndarray) -> np.ndarray:
         """Return the dimensionless point x of values."""
-        return (np.asarray(values, float) - self.origins) / self.scales
+        with np.errstate(over="ignore"):  # such a point cannot be computed, and the search says so
+            return (np.asarray(values, float) - self.origins) / self.scales
 
     def index(self, name: str) -> int:
         """Return the place of a parameter.

@@ -117,20 +117,22 @@ class Fit:
     @cached_property
     def stderr(self) -> pd.Series:
         """Standard errors; NaN for what was fixed or ended on its bound, infinite where it is left open."""
-        return self._series(np.sqrt(np.diag(self._covariance)), "stderr")
+        # Not from `covariance`, whose squares leave the range of doubles before the errors do.
+        return self._series(np.sqrt(np.diag(self._unscaled)) * self.problem.scales, "stderr")
 
     @property
     def covariance(self) -> pd.DataFrame:
         """Covariance by name: absolute where the noise is known, else scaled with the residuals' variance."""
-        return pd.DataFrame(self._covariance, self.names, self.names)
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of errors in extreme units
+            scales = self.problem.scales
+            return pd.DataFrame(self._unscaled * scales[:, None] * scales, self.names, self.names)
 
     @property
     def correlation(self) -> pd.DataFrame:
         """Correlation by name; NaN where there is no error."""
-        sizes = np.array(self.stderr)
+        sizes = np.sqrt(np.diag(self._unscaled))
         sizes = np.where((sizes > 0) & np.isfinite(sizes), sizes, np.nan)
-        with np.errstate(invalid="ignore", over="ignore"):
-            return pd.DataFrame(self._covariance / np.outer(sizes, sizes), self.names, self.names)
+        return pd.DataFrame(self._unscaled / np.outer(sizes, sizes), self.names, self.names)
 
     @property
     def rates(self) -> Rates:
@@ -210,16 +212,14 @@ class Fit:
         return self.minimum.triangle is not None
 
     @cached_property
-    @np.errstate(over="ignore", invalid="ignore")  # of squares of errors in extreme units
-    def _covariance(self) -> np.ndarray:
+    def _unscaled(self) -> np.ndarray:
+        """Covariance of the dimensionless parameters."""
         count = len(self.names)
         triangle = self.minimum.triangle
         if triangle is None:
             return np.full((count, count), np.nan)
         variance, widening = self._variances
-        matrix = covariance(triangle, self.active, variance=variance * widening)
-        scales = self.problem.scales
-        return matrix * scales[:, None] * scales
+        return covariance(triangle, self.active, variance=variance * widening)
 
     @cached_property
     def rmse(self) -> float:

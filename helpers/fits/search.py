@@ -65,8 +65,7 @@ def find_minimum(
         None if isinstance(law, RateLaw) else [p.name for p, f in zip(parameters, free, strict=True) if f]
     )
     problem = pose(measurement, law, start, varied=varied, loss=loss, f_scale=f_scale)
-    with np.errstate(over="ignore"):  # a guess beyond what doubles hold is a start that cannot be computed
-        x = problem.point(np.array([start[each.name] for each in parameters]))
+    x = problem.point(np.array([start[each.name] for each in parameters]))
     reason = _reason_against(problem, x)
     minimum = _search(problem, x, free, options)
     if reason and minimum.triangle is None:
