@@ -106,7 +106,7 @@ class TestBelonging:
             ("n0", {"n0": 1e17}),
             ("p0", {"p0": 1e16}),
             ("noise", {"noise": "even"}),
-            ("offset", {"offset": "fixed"}),
+            ("offset", {"offset": "shared"}),
             ("response_fwhm", {"response_fwhm": 1.0}),
             ("time_zero", {"time_zero": 0.25}),
         ],

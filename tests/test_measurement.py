@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.fit_records import record_of
+from helpers import records
 from helpers.fits import fit
 from helpers.kinetics import solve
 from helpers.measurement import Measurement, Observable, Quantity
@@ -158,7 +158,7 @@ class TestNoise:
 
     def test_sigma_on_some_traces_only_is_refused(self):
         with pytest.raises(ValueError, match="some traces have sigma"):
-            Measurement([Trace([0, 1], [2, 1], [0.1, 0.1]), Trace([0, 1], [2, 1])])
+            Measurement([Trace([0, 1], [2, 1], [0.1, 0.1]), Trace([0, 1], [3, 1])])
 
 
 class TestTimes:
@@ -196,7 +196,7 @@ class TestTimes:
         assert measurement.edges[1] is None
         assert len(measurement.traces[0]) < len(measurement.traces[1])
         with pytest.raises(ValueError, match="1 entries for 2 traces"):
-            Measurement([counts(), counts()], time_zero=["edge"], **settings)
+            Measurement([counts(), counts(seed=2)], time_zero=["edge"], **settings)
 
     def test_a_trace_without_a_rise_has_no_edge(self):
         assert rising_edge(Trace([0, 1, 2], [4, 2, 1])) is None
@@ -213,7 +213,7 @@ class TestTimes:
 class TestQuantities:
     def test_each_trace_needs_its_number(self):
         with pytest.raises(ValueError, match="3 numbers for 2 traces"):
-            Measurement([Trace([0, 1], [2, 1])] * 2, n0=[1, 2, 3], scale="free")
+            Measurement([Trace([0, 1], [2, 1]), Trace([0, 1], [3, 1])], n0=[1, 2, 3], scale="free")
 
     def test_a_scale_of_nothing_is_refused(self):
         with pytest.raises(ValueError, match="scale"):
@@ -230,6 +230,211 @@ class TestQuantities:
         assert last.n0.value[0] == measurement.n0.value[3]
         assert first.time_zero[0] == measurement.time_zero[0]
         assert fit(first).converged
+
+
+WRONG_ARGUMENTS = [
+    # argument, value, what the message says, a value as it advises
+    ("p0", "a", "a number, without quotes", 1e15),
+    ("p0", -1, "not below 0", 1),
+    ("p0_cm3", [0, 1], "give a number (density of carriers", 0),
+    ("n0", ["a"], "a finite number, or one for each trace", [1e17]),
+    ("n0", [None], "a finite number, or one for each trace", 1e17),
+    ("n0", "a", 'or one of "fixed", "free", "shared", "unknown"', "unknown"),
+    ("n0_cm3", "1e17", "write 1e17 without quotes", 1e17),
+    ("n0_cm3", [1e17, None], "a number is missing; give one for each trace", [1e17]),
+    ("n0_cm3", [1e17, 2e17], "n0_cm3 holds 2 numbers for 1 trace", [1e17]),
+    ("baseline", (-10,), "give two times", (-10, -1)),
+    ("baseline", -10, "give two times", (-10, -1)),
+    ("baseline", (-10, "x"), "a number, without quotes", (-10, -1)),
+    ("baseline", (-1, -10), "the earlier time first", (-10, -1)),
+    ("baseline", (500, 600), "has 0 points from 500 to 600", (-10, -1)),
+    ("window", 5, "give two times", (-20, 5)),
+    ("window", (1,), "give two times", (-20, 1)),
+    ("window", (1, 2, 3), "give two times", (-20, None)),
+    ("window", (5, 1), "the earlier time first", (-5, 1)),
+    ("window", (500, None), "has 0 points from 500 to the end", (None, 50)),
+    ("response_fwhm", "a", "full width at half maximum", 0.2),
+    ("response_fwhm", [0.2], "give a number", 0.2),
+    ("response_fwhm", 200, "longer than trace 'counts' (119.8 ns)", 0.2),
+    ("repetition_Hz", "a", 'give a number or "single"', "single"),
+    ("repetition_Hz", -1, 'or write "single"', 1e6),
+    ("repetition_period", "a", "a number, without quotes", 200),
+    ("repetition_period", 0, "a number above 0", 200),
+    ("scale", ["a"], "a finite number, or one for each trace", [1e-31]),
+    ("scale", True, "a finite number, or one for each trace", 1e-31),
+    ("offset", "none", 'or one of "fixed", "free", "shared"', "free"),
+    ("time_zero", "start", '"first" or "peak" or "edge"', "first"),
+    ("time_zero", {"a": 1}, '"first" or "peak" or "edge"', "peak"),
+    ("fluence_error_percent", [20], "error of the fluences in %", 20),
+    ("sign", "up", "give 1 or -1", 1),
+    ("sign", -1, "counts are not negative; leave sign out", None),
+    ("noise", "gauss", '"poisson" or "sigma" or "even"', "even"),
+    ("density_unit", 16, "give a text", "10^16 cm^-3"),
+    ("name", 5, "give a text", "film"),
+    ("several", "all", '"one law" or "each alone"', "each alone"),
+    ("kind", ["TA"], "give a text", "TA"),
+    ("film", 300, "give a dict with wavelength_nm", FILM),
+    ("film", FILM | {"reflection": 20}, "film: reflection = 20: give a share", FILM),
+    ("film", {**FILM, "thickness_nm": "a"}, "film: thickness_nm = 'a'", FILM),
+    ("fluence_uJ_cm2", "a", "energy of one pulse", 1),
+    ("fluence_uJ_cm2", [0], "a number above 0", [1]),
+]
+
+
+class TestArguments:
+    """What is given wrongly is named, and the advice works."""
+
+    @pytest.mark.parametrize(
+        ("name", "wrong", "words", "right"),
+        WRONG_ARGUMENTS,
+        ids=[f"{case[0]}={case[1]}" for case in WRONG_ARGUMENTS],
+    )
+    def test_a_wrong_one_is_named_and_the_advice_works(self, name, wrong, words, right):
+        settings = {"kind": "TRPL counts"}
+        if name in ("film", "fluence_uJ_cm2"):
+            settings |= {"film": FILM, "fluence_uJ_cm2": 1}
+        elif not name.startswith("n0"):
+            settings["n0_cm3"] = 1e17
+        with pytest.raises(ValueError) as refused:
+            Measurement(counts(), **settings | {name: wrong})
+        message = str(refused.value)
+        assert words in message
+        assert message.startswith(name)
+        assert not any(word in message for word in ("object", "array(", "convert", "NoneType"))
+        Measurement(counts(), **settings | {name: right})
+
+    @pytest.mark.parametrize(
+        ("wrong", "words"),
+        [
+            (5, "traces = 5: give a Trace or several"),
+            ("mine.csv", r"load_trace\(path\); a description is read by load_measurement"),
+            ((T, T), r"ndarray is no Trace; make one with Trace\(t, signal\)"),
+            ([], "one at least"),
+        ],
+    )
+    def test_traces_are_asked_for_in_plain_words(self, wrong, words):
+        with pytest.raises(ValueError, match=words):
+            Measurement(wrong)
+
+    def test_numbers_of_numpy_are_numbers(self):
+        settings = {"n0_cm3": np.array([1e17]), "p0_cm3": np.int64(0), "baseline": np.array([-10, -1])}
+        measurement = Measurement(counts(), kind="trpl", response_fwhm=np.float32(0.25), **settings)
+        assert (measurement.kind, measurement.baseline) == ("TRPL counts", (-10.0, -1.0))
+        assert measurement.response_fwhm == 0.25
+
+    def test_words_are_those_of_a_description(self):
+        trace = Trace(T, -np.exp(-np.maximum(T, 0)) * (T >= 0), t_unit="ns")
+        settings = {"kind": "TA", "time_zero": 0, "repetition_Hz": "single", "n0": "Unknown"}
+        measurement = Measurement(trace, sign="negative", **settings)
+        assert (measurement.observable.sign, measurement.density_unit) == (-1, "n0")
+        assert measurement.repetition_period is None
+
+
+COUNTS = {"kind": "TRPL counts", "n0_cm3": N0}
+
+
+class TestContradictions:
+    @pytest.mark.parametrize("time_zero", [0, "edge"])
+    @pytest.mark.parametrize("baseline", [(20, 90), (-10, 5)])
+    def test_a_baseline_ends_before_the_pulse(self, time_zero, baseline):
+        with pytest.raises(
+            ValueError, match=r"^baseline = .* the pulse of trace 'counts' comes at .* ns, before"
+        ):
+            Measurement(counts(), baseline=baseline, time_zero=time_zero, **COUNTS)
+        Measurement(counts(), baseline=(-10, -2), time_zero=time_zero, **COUNTS)
+
+    def test_in_a_train_a_baseline_may_follow_the_pulse_but_not_hold_one(self):
+        settings = {"time_zero": 0, "repetition_period": 125.0, **COUNTS}
+        Measurement(counts(), baseline=(80, 99), **settings)
+        with pytest.raises(ValueError, match="comes at 0 ns, before the baseline ends"):
+            Measurement(counts(), baseline=(-10, 5), **settings)
+
+    def test_a_window_holds_the_baseline(self):
+        with pytest.raises(ValueError, match=r"leaves out the baseline \(-10, -1\); begin the window at -10"):
+            Measurement(counts(), window=(0, None), baseline=(-10, -1), **COUNTS)
+        Measurement(counts(), window=(-10, None), baseline=(-10, -1), **COUNTS)
+
+    def test_the_baseline_stays_where_the_decay_begins_at_the_peak(self):
+        measurement = Measurement(counts(), baseline=(-10, -1), time_zero="peak", **COUNTS)
+        assert measurement.before_pulse(0).sum() == 37
+        found = fit(measurement)
+        assert found.offset[0] == pytest.approx(6.0, abs=4 * found.stderr["offset"])
+
+    def test_a_trace_is_not_longer_than_the_period(self):
+        with pytest.raises(
+            ValueError, match=r"spans 119\.8 ns, and the next pulse comes after 50 ns"
+        ) as refused:
+            Measurement(counts(), repetition_Hz=2e7, time_zero=0, **COUNTS)
+        assert "window = (-20, 30)" in str(refused.value)
+        Measurement(counts(), repetition_Hz=2e7, time_zero=0, window=(-20, 30), **COUNTS)
+
+    def test_a_scale_is_positive(self):
+        with pytest.raises(ValueError, match=r"scale = -1: give a number above 0, or leave scale out"):
+            Measurement(counts(), scale=-1, **COUNTS)
+        bleach = Trace(T, np.where(T < 0, 0, -np.exp(-np.maximum(T, 0) / 9)), t_unit="ns")
+        with pytest.raises(ValueError, match="and sign = -1"):
+            Measurement(bleach, kind="TA", n0=1.0, scale=-1, sign=1, time_zero=0)
+        measurement = Measurement(bleach, kind="TA", n0=1.0, scale=1, sign=-1, offset=0, time_zero=0)
+        assert fit(measurement, fixed=["G", "k2", "k3"]).values["k1"] == pytest.approx(1 / 9)
+
+    @pytest.mark.parametrize("offset", [0, "fixed"])
+    @pytest.mark.parametrize("response_fwhm", [None, 0.5])
+    def test_counts_before_the_pulse_need_a_background(self, offset, response_fwhm):
+        settings = {"time_zero": 0, "response_fwhm": response_fwhm, **COUNTS}
+        with pytest.raises(ValueError, match=r"^offset = 0: .* counts before the pulse") as refused:
+            Measurement(counts(), offset=offset, **settings)
+        assert 'give offset = "free", or begin the window at the pulse' in str(refused.value)
+        assert fit(Measurement(counts(), offset="free", **settings)).converged
+        assert fit(Measurement(counts(), offset=offset, window=(0, None), **settings)).converged
+        dark = Trace(T, np.where(T < 0, 0, counts(background=0).signal), t_unit="ns")
+        Measurement(dark, offset=offset, **settings)  # no counts, no contradiction
+
+    def test_a_background_of_counts_is_not_negative(self):
+        with pytest.raises(ValueError, match=r'offset = -5: .* give offset = "free"'):
+            Measurement(counts(), offset=-5, **COUNTS)
+
+
+class TestNames:
+    """Two traces of one name are numbered: files of one name in two folders are an ordinary thing."""
+
+    def test_traces_of_one_name_are_numbered(self):
+        traces = [counts(), counts(seed=2), Trace(T, counts(seed=3).signal, name="counts 1", t_unit="ns")]
+        measurement = Measurement(traces, kind="TRPL counts", n0_cm3=[N0] * 3)
+        assert [trace.name for trace in measurement.traces] == ["counts 2", "counts 3", "counts 1"]
+        assert [each.name for each in measurement.alone()] == ["counts 2", "counts 3", "counts 1"]
+        assert measurement.name == "counts"
+
+    def test_traces_without_a_name_are_told_apart_where_they_are_described(self):
+        traces = [Trace([0, 1, 2], [4, 2, 1]), Trace([0, 1, 2], [8, 4, 2])]
+        words = " ".join(Measurement(traces).describe())
+        assert "trace 1: 3 points" in words
+        assert "trace 2: 3 points" in words
+
+    def test_the_same_data_twice_are_refused(self):
+        other = Trace(T, counts().signal, name="copy", t_unit="ns")
+        with pytest.raises(
+            ValueError, match=r"traces 1 and 2 \(counts, copy\) hold the same data, .* leave one"
+        ):
+            Measurement([counts(), other], kind="TRPL counts", n0_cm3=[N0, 2 * N0])
+        decay = [Trace([0, 1, 2], [4, 2, 1])] * 2
+        with pytest.raises(ValueError, match="traces 1 and 2 hold the same data"):
+            Measurement(decay)
+        Measurement(decay, observable="mobility", n0=[1, 2])  # without noise, traps alone look so
+
+
+def test_densities_are_written_with_their_power_of_ten():
+    words = " ".join(
+        Measurement(
+            [counts(), counts(seed=2)],
+            kind="TRPL counts",
+            n0_cm3=[2e17, 4e17],
+            p0_cm3=1e15,
+            density_unit="10^16 cm^-3",
+        ).describe()
+    )
+    assert "n0 = (20, 40) × 10^16 cm^-3 (fixed)." in words
+    assert "p0 = 0.1 × 10^16 cm^-3." in words
+    assert "n0 = 1e+17 cm^-3 (fixed)." in Measurement(counts(), kind="TRPL counts", n0_cm3=N0).describe()
 
 
 class TestTheFileOfADescription:
@@ -260,13 +465,15 @@ class TestTheFileOfADescription:
         assert [each.file for each in measurement.alone()] == [elsewhere]
         assert measurement.with_quantities(offset=Quantity(0.0, "free")).file == elsewhere
 
-    def test_a_saved_fit_and_the_printed_measurement_do_not_depend_on_it(self, elsewhere):
+    def test_a_saved_fit_and_the_printed_measurement_do_not_depend_on_it(self, elsewhere, tmp_path):
         measurement = load_measurement(elsewhere)
         moved = measurement.with_file("other.toml")
         assert repr(moved) == repr(measurement) == "Measurement('a': 1 trace, density, even noise)"
-        record, other = (record_of(fit(each, fixed=["G", "k2", "k3"])) for each in (measurement, moved))
-        assert record.content() == other.content()
-        assert record.on(moved).converged
+        paths = tmp_path / "here.par", tmp_path / "there.par"
+        for each, path in zip((measurement, moved), paths, strict=True):
+            records.save(fit(each, fixed=["G", "k2", "k3"]), path)
+        assert paths[0].read_text() == paths[1].read_text()
+        assert records.load(paths[0]).on(moved).converged
 
 
 def test_a_description_and_arrays_say_the_same():

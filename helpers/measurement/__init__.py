@@ -4,6 +4,8 @@ measurement   `Measurement`: one trace or several, and how they were taken
 description   the same from a TOML file beside the data
 observable    `Observable`: from a density to a signal
 quantity      `Quantity`: a number for each trace, fixed, free or shared
+arguments     checks of what is given to `Measurement`
+consistency   what cannot hold together in it
 noise         counts, standard errors, or nothing known
 edge          where a trace rises
 excitation    from a laser pulse to a density

@@ -98,10 +98,13 @@ def word_or_number(*choices: str, check_number: Check) -> Check:
     check_word = word(*choices)
 
     def check(value: Any) -> Any:
+        wanted = f"give a number or {' or '.join(map(shown, choices))}"
         if isinstance(value, str) and plain_number(value) is None:
+            if nearest(value.strip(), list(choices)) is None:
+                raise ValueError(wanted)
             return check_word(value)
         if not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(f"give a number or {' or '.join(map(shown, choices))}")
+            raise ValueError(wanted)
         return check_number(value)
 
     return check

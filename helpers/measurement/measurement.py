@@ -7,21 +7,32 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from helpers.excitation import carrier_density
+from helpers.measurement import description_keys as keys
+from helpers.measurement.arguments import (
+    baseline_of,
+    checked,
+    film_of,
+    numbered,
+    numbers,
+    repetition_of,
+    sign_of,
+    traces_of,
+    window_of,
+)
+from helpers.measurement.consistency import refuse_contradictions, windowed
 from helpers.measurement.edge import Edge, rising_edge
 from helpers.measurement.noise import with_noise
 from helpers.measurement.observable import Observable, as_observable
-from helpers.measurement.quantity import Quantity, as_quantity
+from helpers.measurement.quantity import Quantity, amount, as_quantity
 from helpers.measurement.response import Clock, clock
 from helpers.traces import Trace
 from helpers.units import density_in_cm3, seconds
 
-SEVERAL = ("one law", "each alone")
-_MOMENTS = ("first", "peak", "edge")
 _EDGE_WIDTHS = 2.0  # the window begins so many widths of an unresolved edge after it
 
 
@@ -159,48 +170,52 @@ class Measurement:
         repetition_Hz: float | None = None,
         repetition_period: float | None = None,
     ) -> None:
+        kind, baseline = checked("kind", kind), baseline_of(baseline)
+        response_fwhm = checked("response_fwhm", response_fwhm)
         usual = _usual(kind, observable)
-        cut = _checked_traces(traces, window)
-        unknown = isinstance(n0, str) and n0 == "unknown"
+        given = traces_of(traces)
+        cut = _checked_traces(windowed(numbered(given), window_of(window), baseline))
+        unknown = isinstance(n0, str) and n0.strip().lower() == "unknown"
         period = _period(repetition_Hz, repetition_period, cut[0].t_unit)
-        scale_ = as_quantity(scale, usual.scale, 1.0).for_traces(len(cut), "scale")
-        offset_ = as_quantity(offset, "free" if baseline else usual.offset, 0.0).for_traces(
-            len(cut), "offset"
-        )
-        unit = _density_unit(density_unit, cut[0], usual.observable, unknown)
+        scale_ = as_quantity(scale, usual.scale, 1.0, "scale").for_traces(len(cut), "scale")
+        background = "free" if baseline else usual.offset
+        offset_ = as_quantity(offset, background, 0.0, "offset").for_traces(len(cut), "offset")
+        unit = _density_unit(checked("density_unit", density_unit, keys.text), cut[0], usual, unknown)
         seen = as_observable(usual.observable if observable is None else observable)
         doping = _doping(seen, p0, p0_cm3, unit)
-        moment = usual.time_zero if time_zero is None else time_zero
+        moment = usual.time_zero if time_zero is None else checked("time_zero", time_zero)
         if time_zero is None and kind is None and (response_fwhm is not None or period is not None):
             moment = 0.0
-        upright = _sign(seen, sign, cut, scale_, offset_, baseline, moment)
+        noise_ = checked("noise", noise) or usual.noise
+        upright = _sign(seen, sign_of(sign), cut, scale_, offset_, baseline, moment)
+        if upright == -1 and noise_ == "poisson":
+            raise ValueError("sign = -1: counts are not negative; leave sign out")
         seen = replace(seen, p0=doping, sign=upright)
         kept, zeros, edges = _timed(cut, moment, seen, baseline, response_fwhm)
-        kept, noise_ = with_noise(
-            kept, noise or usual.noise, relative_percent=sigma_relative_percent, floor=sigma_floor
-        )
-        density = _initial_density(seen, scale_, unit, unknown, n0, n0_cm3, fluence_uJ_cm2, film)
+        kept, noise_ = with_noise(kept, noise_, **_known_noise(sigma_relative_percent, sigma_floor))
+        known = _Known(n0, n0_cm3, fluence_uJ_cm2, film, unknown)
         resolved = {
             "traces": kept,
             "kind": kind,
-            "name": name or kept[0].name,
-            "several": _one_of("several", several, SEVERAL),
+            "name": (checked("name", name, keys.text) if name != "" else "") or given[0].name,
+            "several": checked("several", several),
             "observable": seen,
             "density_unit": unit,
             "noise": noise_,
-            "n0": _positive(density.for_traces(len(kept), "n0")),
-            "scale": _not_zero(scale_),
+            "n0": _initial_density(seen, scale_, unit, known, len(kept)),
+            "scale": scale_,
             "offset": offset_,
             "time_zero": zeros,
             "edges": edges,
-            "baseline": None if baseline is None else (float(baseline[0]), float(baseline[1])),
+            "baseline": baseline,
             "response_fwhm": response_fwhm,
             "repetition_period": period,
-            "fluence_error_percent": _percent(fluence_error_percent),
+            "fluence_error_percent": checked("fluence_error_percent", fluence_error_percent),
             "file": None,
         }
         for field in fields(self):
             object.__setattr__(self, field.name, resolved[field.name])
+        refuse_contradictions(self)
         self.clocks  # noqa: B018  refuses times that leave no decay
 
     def __len__(self) -> int:
@@ -285,24 +300,25 @@ class Measurement:
         return [*_about_signal(self), *_about_density(self), *_about_times(self)]
 
 
+class _Known(NamedTuple):
+    """What is known of the density just after the pulse, as it was given."""
+
+    n0: Any
+    n0_cm3: Any
+    fluence: Any
+    film: Any
+    unknown: bool
+
+
 def _usual(kind: str | None, observable) -> _Kind:
     if kind is not None:
-        if kind not in KINDS:
-            raise ValueError(f"kind = {kind!r}: choose one of {', '.join(KINDS)}")
         return KINDS[kind]
     is_density = observable is None or as_observable(observable).kind in ("density", "own")
     shown = "density" if observable is None else observable
     return _Kind(shown, "fixed" if is_density else "free", "fixed", None, "first")
 
 
-def _checked_traces(traces, window) -> tuple[Trace, ...]:
-    traces = (traces,) if isinstance(traces, Trace) else tuple(traces)
-    if not traces:
-        raise ValueError("no traces: give the traces of a measurement, one at least")
-    if strange := [each for each in traces if not isinstance(each, Trace)]:
-        raise ValueError(f"traces: {type(strange[0]).__name__} is no Trace; make one with Trace(t, signal)")
-    if window is not None:
-        traces = tuple(trace.crop(*window) for trace in traces)
+def _checked_traces(traces: tuple[Trace, ...]) -> tuple[Trace, ...]:
     for number, trace in enumerate(traces, 1):
         if not trace.signal.any():
             label = repr(trace.name) if trace.name else f"number {number}"
@@ -313,26 +329,33 @@ def _checked_traces(traces, window) -> tuple[Trace, ...]:
 
 
 def _period(hertz, period, t_unit: str) -> float | None:
+    hertz = repetition_of(hertz)
+    period = checked("repetition_period", period, keys.number(above=0))
     if hertz is None:
         return period
     if period is not None:
         raise ValueError("give repetition_Hz or repetition_period, not both")
-    if not (np.isfinite(hertz) and hertz > 0):
-        raise ValueError(
-            f"repetition_Hz = {hertz:g}: give pulses per second, or leave it out for single ones"
-        )
     return 1 / (hertz * seconds(t_unit))
 
 
-def _density_unit(wish: str | None, trace: Trace, observable, unknown: bool) -> str:
+def _known_noise(relative_percent, floor) -> dict[str, float | None]:
+    check = keys.number(least=0)
+    return {
+        "relative_percent": checked("sigma_relative_percent", relative_percent, check),
+        "floor": checked("sigma_floor", floor, check),
+    }
+
+
+def _density_unit(wish: str | None, trace: Trace, usual: _Kind, unknown: bool) -> str:
     if unknown:
         return "n0"
     if wish is not None:
         return wish
-    return trace.signal_unit if as_observable(observable).kind == "density" else "cm^-3"
+    return trace.signal_unit if as_observable(usual.observable).kind == "density" else "cm^-3"
 
 
 def _doping(observable: Observable, p0, p0_cm3, unit: str) -> float:
+    p0, p0_cm3 = checked("p0", p0, keys.number(least=0)), checked("p0_cm3", p0_cm3)
     if p0 is not None and p0_cm3 is not None:
         raise ValueError("give p0 (in the density unit) or p0_cm3, not both")
     if not p0_cm3:
@@ -394,7 +417,6 @@ def _backgrounds(trace: Trace, offset: Quantity, baseline, zero) -> list[float]:
 def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
     """Return the traces as far as they are used, their time zeros and their edges."""
     if isinstance(moment, str):
-        _one_of("time_zero", moment, _MOMENTS)
         sign = observable.sign or 1
         rows = [_moment(each, moment, sign, baseline, response_fwhm) for each in traces]
         kept, zeros, edges = zip(*rows, strict=True)
@@ -422,8 +444,11 @@ def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
         return trace, trace.t[0], None
     if moment == "peak":
         upright = trace if sign > 0 else replace(trace, signal=-trace.signal)
-        kept = trace.crop(upright.from_peak().t[0])
-        return kept, kept.t[0], None
+        peak = upright.from_peak().t[0]
+        used = trace.t >= peak
+        if baseline is not None:
+            used |= (trace.t >= baseline[0]) & (trace.t <= baseline[1])
+        return _points(trace, used), peak, None
     level = float(trace.crop(*baseline).signal.mean()) if baseline is not None else _level_before(trace, sign)
     edge = rising_edge(trace, level, sign)
     if edge is None:
@@ -437,8 +462,12 @@ def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
             f"trace {trace.name!r}: hardly a point lies later than {_EDGE_WIDTHS:g} widths ({reach:.3g})"
             f" after the edge at {edge.time:.4g}; give time_zero as a number, or response_fwhm"
         )
+    return _points(trace, used), edge.time, edge
+
+
+def _points(trace: Trace, used: np.ndarray) -> Trace:
     sigma = None if trace.sigma is None else trace.sigma[used]
-    return replace(trace, t=trace.t[used], signal=trace.signal[used], sigma=sigma), edge.time, edge
+    return replace(trace, t=trace.t[used], signal=trace.signal[used], sigma=sigma)
 
 
 def _level_before(trace: Trace, sign: int) -> float:
@@ -447,47 +476,33 @@ def _level_before(trace: Trace, sign: int) -> float:
     return float(np.median(trace.signal[: max(peak // 2, 1)])) if peak else 0.0
 
 
-def _initial_density(observable, scale, unit, unknown, n0, n0_cm3, fluence, film) -> Quantity:
-    if sum(each is not None for each in (n0_cm3, fluence)) + (_has_numbers(n0) or unknown) > 1:
+def _initial_density(observable, scale: Quantity, unit: str, known: _Known, count: int) -> Quantity:
+    n0, in_cm3, fluence = known.n0, numbers("n0_cm3", known.n0_cm3), numbers("fluence_uJ_cm2", known.fluence)
+    if sum(each is not None for each in (in_cm3, fluence)) + (_has_numbers(n0) or known.unknown) > 1:
         raise ValueError("n0 is given twice: give n0, n0_cm3 or fluence_uJ_cm2, one of them")
     mode = "free" if observable.kind in ("density", "own") and scale.mode == "fixed" else "fixed"
-    if unknown:
-        return Quantity(1.0, "fixed")
+    if known.unknown:
+        return Quantity(1.0, "fixed").for_traces(count, "n0")
+    name = "n0" if in_cm3 is None and fluence is None else "n0_cm3" if fluence is None else "fluence_uJ_cm2"
     if fluence is not None:
-        n0_cm3 = carrier_density(np.asarray(fluence, float) * 1e-6, **_film(film))
-    if n0_cm3 is not None:
-        value = np.asarray(n0_cm3, float) / _in_cm3(unit, "n0_cm3")
-        given = n0 if isinstance(n0, str) else n0.mode if isinstance(n0, Quantity) else "fixed"
-        return Quantity(value, given)
-    if n0 is None or isinstance(n0, str):
-        quantity = as_quantity(n0, mode)
-    else:
-        quantity = as_quantity(n0, mode) if isinstance(n0, Quantity) else Quantity(n0, mode)
+        in_cm3 = carrier_density(np.asarray(fluence, float) * 1e-6, **film_of(known.film))
+    if in_cm3 is not None:
+        value = np.asarray(in_cm3, float) / _in_cm3(unit, name)
+        given = "fixed" if n0 is None else as_quantity(n0, mode, None, "n0").mode
+        return Quantity(value, given).for_traces(count, name)
+    quantity = as_quantity(n0, mode, None, "n0", also=("unknown",))
+    if _has_numbers(n0) and not isinstance(n0, Quantity):
+        quantity = Quantity(quantity.value, mode)
     if quantity.value is None and not (observable.kind == "density" and scale.mode == "fixed"):
         raise ValueError(
             "give n0, the density that each pulse makes: as n0 or n0_cm3, or as fluence_uJ_cm2 with the film;"
             ' n0 = "unknown" gives k1, k2·n0 and k3·n0²'
         )
-    return quantity
+    return _positive(quantity.for_traces(count, "n0"))
 
 
 def _has_numbers(n0) -> bool:
     return not (n0 is None or isinstance(n0, str) or (isinstance(n0, Quantity) and n0.value is None))
-
-
-def _film(film) -> dict[str, float]:
-    film = dict(film or {})
-    wanted = {
-        "wavelength_nm": ("wavelength", 1e-7),
-        "thickness_nm": ("thickness", 1e-7),
-        "absorption_per_cm": ("absorption", 1.0),
-        "reflection": ("reflection", 1.0),
-    }
-    if missing := [name for name in wanted if name not in film]:
-        raise ValueError(f"film: give {', '.join(missing)} to turn a fluence into a density")
-    if unknown := set(film) - set(wanted):
-        raise ValueError(f"film: {', '.join(sorted(unknown))} is unknown; it has {', '.join(wanted)}")
-    return {wanted[name][0]: float(value) * wanted[name][1] for name, value in film.items()}
 
 
 def _positive(n0: Quantity) -> Quantity:
@@ -497,24 +512,6 @@ def _positive(n0: Quantity) -> Quantity:
             return n0  # a growth from nothing
         raise ValueError(f"n0 = {values}: the initial densities must be positive; give them as n0=[…]")
     return n0
-
-
-def _not_zero(scale: Quantity) -> Quantity:
-    if scale.value is not None and not np.asarray(scale.value).all():
-        raise ValueError("scale: a scale of 0 leaves no signal; give another, or leave it out")
-    return scale
-
-
-def _percent(value) -> float | None:
-    if value is not None and not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"fluence_error_percent = {value:g}: give a percentage, 0 or more")
-    return None if value is None else float(value)
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise ValueError(f"{name} = {value!r}: choose one of {', '.join(choices)}")
-    return value
 
 
 def _about_signal(measurement: Measurement) -> list[str]:
@@ -561,20 +558,21 @@ def _about_density(measurement: Measurement) -> list[str]:
     elif measurement.n0.value is None:
         words.append("The initial density n0 is fitted, beginning at the data.")
     else:
-        numbers = ", ".join(f"{value:.4g}" for value in np.asarray(measurement.n0.value))
-        words.append(f"n0 = {numbers} {unit} ({measurement.n0.mode}).".replace(" (", " (", 1))
+        densities = ", ".join(f"{value:.4g}" for value in np.asarray(measurement.n0.value))
+        words.append(f"n0 = {amount(densities, unit)} ({measurement.n0.mode}).")
     if measurement.fluence_error_percent:
         words.append(f"n0 is known to {measurement.fluence_error_percent:g} %, the same way for all traces.")
     if measurement.observable.p0:
-        words.append(f"Doping p0 = {measurement.observable.p0:.4g} {unit}.")
+        words.append(f"Doping p0 = {amount(f'{measurement.observable.p0:.4g}', unit)}.")
     return words
 
 
 def _about_times(measurement: Measurement) -> list[str]:
     words, unit = [], measurement.t_unit
-    for trace, zero, edge in zip(measurement.traces, measurement.time_zero, measurement.edges, strict=True):
+    rows = zip(measurement.traces, measurement.time_zero, measurement.edges, strict=True)
+    for number, (trace, zero, edge) in enumerate(rows, 1):
         span = f"{trace.t[0]:.4g} to {trace.t[-1]:.4g} {unit}".rstrip()
-        name = trace.name or "trace"
+        name = trace.name or ("trace" if len(measurement) == 1 else f"trace {number}")
         sentence = f"{name}: {len(trace)} points, {span}, time zero at {zero:.4g} {unit}".rstrip()
         if edge is not None and edge.width == 0:
             sentence += ", because the trace shows no rise before its decay"

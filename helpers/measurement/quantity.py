@@ -40,10 +40,7 @@ class Quantity:
         if self.mode not in MODES:
             raise ValueError(f"mode = {self.mode!r}: choose one of {', '.join(MODES)}")
         if self.value is not None:
-            value = np.array(self.value, float)
-            if value.ndim > 1 or not np.isfinite(value).all():
-                raise ValueError(f"value = {self.value!r}: give finite numbers, one or one for each trace")
-            object.__setattr__(self, "value", value)
+            object.__setattr__(self, "value", _finite("value", self.value))
 
     def __repr__(self) -> str:
         if self.value is None:
@@ -64,10 +61,40 @@ class Quantity:
         return Quantity(np.broadcast_to(value, count), self.mode)
 
 
-def as_quantity(given, mode: str, value=None) -> Quantity:
-    """Return what was given as a quantity: a quantity, a mode, numbers (fixed), or nothing (the defaults)."""
+def as_quantity(given, mode: str, value=None, name: str = "value", *, also: tuple[str, ...] = ()) -> Quantity:
+    """Return what was given as a quantity: a quantity, a mode, numbers (fixed), or nothing (the defaults).
+
+    `name` is what messages call it, and `also` names the words that its caller understands besides the modes.
+    """
     if isinstance(given, Quantity):
         return Quantity(value if given.value is None else given.value, given.mode)
     if isinstance(given, str):
-        return Quantity(value, given)
-    return Quantity(value, mode) if given is None else Quantity(given, "fixed")
+        if given.strip().lower() not in MODES:
+            words = ", ".join(f'"{each}"' for each in (*MODES, *also))
+            raise ValueError(f"{name} = {given!r}: give numbers without quotes, or one of {words}")
+        return Quantity(value, given.strip().lower())
+    return Quantity(value, mode) if given is None else Quantity(_finite(name, given), "fixed")
+
+
+def _finite(name: str, given) -> np.ndarray:
+    try:
+        value = np.array(given, float)
+    except (TypeError, ValueError):
+        value = np.array(np.nan)
+    is_text = isinstance(given, list | tuple) and any(isinstance(each, str) for each in given)
+    if isinstance(given, bool) or is_text or value.ndim > 1 or not value.size or not np.isfinite(value).all():
+        raise ValueError(f"{name} = {given!r}: give a finite number, or one for each trace")
+    return value
+
+
+def amount(numbers: str, unit: str) -> str:
+    """Return numbers with their unit, which may begin with a power of ten.
+
+    Examples
+    --------
+    >>> amount("20", "10^16 cm^-3"), amount("2, 4", "10^16 cm^-3"), amount("3", "ns"), amount("3", "")
+    ('20 × 10^16 cm^-3', '(2, 4) × 10^16 cm^-3', '3 ns', '3')
+    """
+    if not unit[:1].isdigit():
+        return f"{numbers} {unit}".rstrip()
+    return f"({numbers}) × {unit}" if "," in numbers else f"{numbers} × {unit}"

@@ -1,0 +1,178 @@
+"""What cannot hold together in a measurement, each with what to give instead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.measurement.response import FWHM_PER_SIGMA
+from helpers.traces import Trace
+
+if TYPE_CHECKING:
+    from helpers.measurement.measurement import Measurement
+
+_REACH = 6.0 / FWHM_PER_SIGMA  # widths before the pulse, from which on its response is exactly zero
+_ROUNDING = 1e-9
+
+
+def refuse_contradictions(measurement: Measurement) -> None:
+    """Refuse times, scales and counts that contradict each other.
+
+    Raises
+    ------
+    ValueError
+        Names the argument and says what to give.
+    """
+    for rule in (_same_data, _scale, _response, _baseline, _period, _dark_counts):
+        rule(measurement)
+
+
+def windowed(
+    traces: tuple[Trace, ...],
+    window: tuple[float | None, float | None] | None,
+    baseline: Sequence[float] | None,
+) -> tuple[Trace, ...]:
+    """Return the traces inside a window, which must hold the baseline.
+
+    Raises
+    ------
+    ValueError
+        Where window or baseline hold fewer than two points of a trace.
+    """
+    whole = traces
+    if window is not None:
+        first = "the start" if window[0] is None else f"{window[0]:g}"
+        last = "the end" if window[1] is None else f"{window[1]:g}"
+        for trace in traces:
+            _refuse_few(trace, "window", window, f"from {first} to {last}")
+        traces = tuple(trace.crop(*window) for trace in traces)
+    for each, cut in zip(whole, traces, strict=True):
+        if baseline is None:
+            break
+        _refuse_few(each, "baseline", baseline, f"from {baseline[0]:g} to {baseline[1]:g}")
+        if _inside(cut, baseline) < 2:
+            raise ValueError(
+                f"window = {_pair(window)} leaves out the baseline {_pair(baseline)}; begin the window at"
+                f" {baseline[0]:g} or before, or leave baseline out"
+            )
+    return traces
+
+
+def _inside(trace: Trace, span) -> int:
+    first = -math.inf if span[0] is None else span[0]
+    last = math.inf if span[1] is None else span[1]
+    return int(((trace.t >= first) & (trace.t <= last)).sum())
+
+
+def _refuse_few(trace: Trace, name: str, span, words: str) -> None:
+    if (count := _inside(trace, span)) < 2:
+        points = "1 point" if count == 1 else f"{count} points"
+        raise ValueError(
+            f"{name} = {_pair(span)}: {_label(trace)} has {points} {words}, 2 are needed; its times run from"
+            f" {trace.t[0]:.4g} to {trace.t[-1]:.4g} {trace.t_unit}".rstrip()
+        )
+
+
+def _pair(span) -> str:
+    return "(" + ", ".join("None" if each is None else f"{each:g}" for each in span) + ")"
+
+
+def _label(trace: Trace) -> str:
+    return f"trace {trace.name!r}" if trace.name else "the trace"
+
+
+def _same_data(measurement: Measurement) -> None:
+    """Refuse data that are given twice: they would count as two measurements, and errors become too small.
+
+    Without noise, equal signals after different pulses are possible: normalised decays of traps alone.
+    """
+    n0 = None if measurement.n0.value is None else np.asarray(measurement.n0.value)
+    for j, trace in enumerate(measurement.traces):
+        for i, other in enumerate(measurement.traces[:j]):
+            differ = n0 is not None and n0[i] != n0[j] and measurement.noise != "poisson"
+            if not differ and np.array_equal(trace.t, other.t) and np.array_equal(trace.signal, other.signal):
+                names = f" ({other.name}, {trace.name})" if trace.name and other.name else ""
+                raise ValueError(
+                    f"traces {i + 1} and {j + 1}{names} hold the same data, which would count twice; leave"
+                    " one of them out"
+                )
+
+
+def _scale(measurement: Measurement) -> None:
+    if measurement.scale.value is None or (np.asarray(measurement.scale.value) > 0).all():
+        return
+    values = np.unique(np.asarray(measurement.scale.value))
+    shown = ", ".join(f"{value:g}" for value in values)
+    if not values.all():
+        raise ValueError(f"scale = {shown}: a scale of 0 leaves no signal; give another, or leave it out")
+    below = measurement.observable.kind in ("mobility", "own")
+    remedy = ", and sign = -1 for a signal below its background" if below else ", or leave scale out"
+    raise ValueError(f"scale = {shown}: give a number above 0{remedy}")
+
+
+def _response(measurement: Measurement) -> None:
+    width = measurement.response_fwhm
+    for trace in measurement.traces:
+        span = trace.t[-1] - trace.t[0]
+        if width is not None and width > span:
+            raise ValueError(
+                f"response_fwhm = {width:g}: the response is longer than {_label(trace)}"
+                f" ({span:.4g} {trace.t_unit}".rstrip()
+                + "); give its width in the trace's unit of time"
+            )
+
+
+def _baseline(measurement: Measurement) -> None:
+    if measurement.baseline is None:
+        return
+    first, last = measurement.baseline
+    for trace, zero in zip(measurement.traces, measurement.time_zero, strict=True):
+        pulse, period = float(zero), measurement.repetition_period
+        if period is not None:
+            pulse += math.ceil((first - pulse) / period) * period
+        if last > pulse:
+            raise ValueError(
+                f"baseline = {_pair((first, last))}: the pulse of {_label(trace)} comes at"
+                f" {pulse:.4g} {trace.t_unit}".rstrip()
+                + ", before the baseline ends; give times before the pulse, or leave baseline out, or"
+                " correct time_zero"
+            )
+
+
+def _period(measurement: Measurement) -> None:
+    period = measurement.repetition_period
+    for trace in measurement.traces:
+        span = trace.t[-1] - trace.t[0]
+        if period is not None and span > period * (1 + _ROUNDING):
+            unit = f" {trace.t_unit}".rstrip()
+            raise ValueError(
+                f"{_label(trace)} spans {span:.4g}{unit}, and the next pulse comes after {period:.4g}{unit}"
+                " (repetition_Hz or repetition_period): check the rate of the pulses and the unit of time, or"
+                f" cut to one period with window = ({trace.t[0]:g},"
+                f" {np.floor((trace.t[0] + period) * 1e3) / 1e3:g})"
+            )
+
+
+def _dark_counts(measurement: Measurement) -> None:
+    """Refuse counts where the model expects exactly 0: before the pulse, without a background."""
+    if measurement.noise != "poisson" or measurement.offset.mode != "fixed":
+        return
+    if measurement.repetition_period is not None:
+        return
+    offsets = np.asarray(measurement.offset.value)
+    reach = _REACH * (measurement.response_fwhm or 0.0)
+    for trace, zero, offset in zip(measurement.traces, measurement.time_zero, offsets, strict=True):
+        dark = trace.signal[trace.t < zero - reach]
+        if offset < 0:
+            raise ValueError(
+                f'offset = {offset:g}: a background of counts is not below 0; give offset = "free"'
+            )
+        if offset == 0 and dark.any():
+            raise ValueError(
+                f"offset = 0: {_label(trace)} has {dark.sum():g} counts before the pulse at {zero:.4g}"
+                f" {trace.t_unit}".rstrip()
+                + ', where no background leaves none; give offset = "free", or begin the window at the pulse'
+            )
