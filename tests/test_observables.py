@@ -34,9 +34,11 @@ class TestObservable:
         assert seen.density(signal)[0] == pytest.approx(n, rel=1e-9)
 
     @pytest.mark.parametrize("sign", [1, -1])
-    @pytest.mark.parametrize("kind", WITH_INVERSE)
-    def test_slope_is_the_derivative(self, kind, sign):
-        seen, n, h = Observable(kind, sign=sign), np.array([0.5, 2.0]), 1e-6
+    @pytest.mark.parametrize(
+        ("kind", "p0"), [*((kind, 0.0) for kind in WITH_INVERSE), ("photoluminescence", 3.0)]
+    )
+    def test_slope_is_the_derivative(self, kind, p0, sign):
+        seen, n, h = Observable(kind, p0, sign), np.array([0.5, 2.0]), 1e-6
         numeric = (seen.signal(n + h)[0] - seen.signal(n - h)[0]) / (2 * h)
         np.testing.assert_allclose(seen.signal(n)[1], numeric, rtol=1e-8)
         np.testing.assert_allclose(seen.density(seen.signal(n)[0]), n, rtol=1e-12)
