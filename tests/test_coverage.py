@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import fitting, kinetics
+from helpers import kinetics
+from helpers.fits import fit
 from helpers.kinetics import Rates
 from helpers.paths import DATA
 from helpers.traces import load_trace
@@ -16,14 +17,13 @@ MADE_WITH = Rates(0.0, 1.02e-2, 1.03e-3, 1.1e-7)  # data/make_sample_data.py, as
 N0 = 800.0
 SHARE, FLOOR = 0.003, 0.3
 SETS = 400
-JUDGED = ("k1", "k2", "k3", "n0")  # G is on its bound 0 in half of the sets and has no error there
+JUDGED = ["k1", "k2", "k3", "n0"]  # G is on its bound 0 in half of the sets and has no error there
 
 
-def covered(fit):
+def covered(found):
     """Say of each judged parameter whether value ± 1.96 errors holds the truth."""
-    truth = fitting.Parameters(*MADE_WITH, N0)
-    away = [(getattr(fit.values, name) - getattr(truth, name)) for name in JUDGED]
-    return np.abs(away) < 1.96 * np.array([getattr(fit.stderr, name) for name in JUDGED])
+    away = found.values[JUDGED] - [MADE_WITH.k1, MADE_WITH.k2, MADE_WITH.k3, N0]
+    return (away.abs() < 1.96 * found.stderr[JUDGED]).to_numpy()
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def coverage():
     for _ in range(SETS):
         noise = random.standard_normal((2, len(decay)))
         trace = replace(decay, signal=curve * (1 + SHARE * noise[0]) + FLOOR * noise[1])
-        first = fitting.fit(trace, MADE_WITH)
-        sigma = np.hypot(SHARE * first.curve(), FLOOR)
-        second = fitting.fit(replace(trace, sigma=sigma), first.rates, n0=first.n0)
+        first = fit(trace, MADE_WITH, fixed=())
+        sigma = np.hypot(SHARE * first.curves()[0], FLOOR)
+        second = fit(replace(trace, sigma=sigma), dict(first.values), fixed=())
         plain.append(covered(first))
         weighted.append(covered(second))
     shares = np.mean(plain, axis=0), np.mean(weighted, axis=0)

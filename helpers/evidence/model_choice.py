@@ -43,7 +43,7 @@ class Ladder:
     verdict: str
 
     def __repr__(self) -> str:
-        return f"Ladder({self.verdict})"
+        return f"Ladder({len(self.fits)} models, best: {self.best})"
 
 
 def compare_terms(fit: Fit) -> Ladder:
@@ -292,15 +292,16 @@ def _choice(table: pd.DataFrame, points: int) -> tuple[str, tuple[str, ...], str
     """Name the model to use, those that cannot be told from it, and both in a sentence."""
     above = table["ΔBIC"]
     if not np.isfinite(above.iloc[0]):
-        words = f"{points} points are too few to choose between models"
+        words = f"{points} points are too few to choose between models."
         return str(table.index[0]), tuple(table.index[1:]), words
     together = table[above < _TOLD_APART]
     best = together["parameters"].idxmin()  # the first of the fewest, hence the smallest BIC among them
     rivals = tuple(name for name in together.index if name != best)
     if rivals:
         others = " and ".join(f"{name} ({above[name] - above[best]:+.1f})" for name in rivals)
-        return best, rivals, f"{best} is enough, but by their BIC the data cannot tell it from {others}"
+        words = f"The simplest model that the data allow is {best}; by their BIC they cannot tell it from"
+        return best, rivals, f"{words} {others}."
     if len(table) == 1:
-        return best, rivals, f"{best} was the only model to choose from"
-    words = f"the data ask for {best}: the next, {table.index[1]}, has a BIC {above.iloc[1]:.1f} higher"
+        return best, rivals, f"The only model to choose from was {best}."
+    words = f"The data ask for {best}: the next, {table.index[1]}, has a BIC {above.iloc[1]:.1f} higher."
     return best, rivals, words

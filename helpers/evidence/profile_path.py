@@ -17,6 +17,7 @@ _BEYOND = 1.2  # the path goes on to this multiple of the threshold, in standard
 _LARGEST = 1e8  # dimensionless: no data resolve a law that fast
 _LONGEST = 10.0  # times the distance from zero: the longest step
 _HALVINGS = 30
+_ROUNDING = 10.0  # times the problem's floor: a search may end that far from the minimum
 
 
 def spare_points(fit: Fit) -> int:
@@ -35,9 +36,17 @@ def freedom(fit: Fit) -> float:
 
 
 def variance(fit: Fit) -> float:
-    """Variance of a weighted residual, never quite zero."""
-    # Data without any noise still carry rounding.
-    return max(fit.variance, fit.problem.floor**2 / fit.problem.size, 1e-300)
+    """Variance of a weighted residual, never less than what rounding alone does to χ².
+
+    Data without any noise still carry rounding. In units of the residuals that are left of such data the
+    cost would rise and fall along a profile by more than any threshold.
+    """
+    return max(fit.variance, rounding(fit), 1e-300)
+
+
+def rounding(fit: Fit) -> float:
+    """Largest difference in χ² between two searches that is nothing but rounding."""
+    return float((_ROUNDING * fit.problem.floor) ** 2)
 
 
 def offset(fit: Fit) -> float:
@@ -75,8 +84,7 @@ class Tracer:
         down, up = self._side(-1), self._side(+1)
         path = [*reversed(down), start, *up]
         lowest = min(path, key=self.rise)
-        rounding = (10 * self.problem.floor) ** 2
-        if self.rise(lowest) < -10 * CONTENT and 2 * (start.cost - lowest.cost) > rounding:
+        if self.rise(lowest) < -10 * CONTENT and 2 * (start.cost - lowest.cost) > rounding(self.fit):
             return path, open_ends, lowest
         ends = [
             (self._end([start, *down], -1, level), self._end([start, *up], 1, level))
