@@ -14,8 +14,7 @@ from matplotlib.axes import Axes
 from helpers.fits import Fit
 from helpers.kinetics import RateLaw, rate_terms, solve
 from helpers.measurement.pulses import steady_state
-from helpers.plots import COLOURS, axes_for
-from helpers.plots_style import labels_of, shades
+from helpers.plots_style import COLOURS, axes_for, labels_of, shades
 from helpers.slopes import decay_rates
 from helpers.traces import Trace
 from helpers.units import axis_label, rate_units
