@@ -197,7 +197,7 @@ class SliderPanel(widgets.Box):
             self.say(f"This guess is kept already, as number {kept.index(here) + 1}.")
         else:
             where = self._save_kept(here)
-            kept.append(here)
+            kept = self._load_kept()
             self.say(f"Kept as number {len(kept)} in {where}.")
         self._show_kept(kept)
         self._redraw()
