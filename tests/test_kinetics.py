@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mpmath import mpf
 from reference import FILE, solution
 
-from helpers.kinetics import Rates, equilibrium, rate_terms, shares, solve, solve_with_jacobian
+from helpers.kinetics import RateLaw, Rates, equilibrium, rate_terms, shares, solve, solve_with_jacobian
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +136,19 @@ def test_terms_and_shares():
     assert shares(4.0, 1.5, rates)[0] == pytest.approx(by_trapping, rel=1e-6)
     assert shares(4.0, 1.5, rates).sum() == pytest.approx(1)
     assert shares(4.0, 1.5, Rates(G=1)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("rates", [(0, 0.5, 0, 0), (0, 0.5, 0.2, 0.1), (0.3, 0.5, 0.2, 0.1)])
+def test_the_density_in_the_dark_has_the_derivatives_of_its_differences(rates):
+    law, rates = RateLaw(), np.array(rates, float)
+    _, slopes = law.before(rates)
+    for place in range(4):
+        step = np.where(np.arange(4) == place, 1e-7, 0.0)
+        expected = (equilibrium(rates + step) - equilibrium(np.maximum(rates - step, 0))) / (
+            2e-7 if rates[place] else 1e-7
+        )
+        assert slopes[0, place] == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_the_density_in_the_dark_of_pure_recombination_of_pairs_has_no_slope_that_is_no_number():
+    assert np.isfinite(RateLaw().before(np.array([0, 0, 0.2, 0]))[1]).all()

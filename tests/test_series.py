@@ -380,7 +380,7 @@ class TestReport:
         anywhere = found.curves([0.0, 50.0])
         assert [curve[0] for curve in anywhere] == pytest.approx(found.n0)
 
-    @pytest.mark.parametrize(("unit", "absurd"), [(1e97, 1e100), (1e-95, 1e300)])
+    @pytest.mark.parametrize(("unit", "absurd"), [(1e97, 1e300), (1e-95, 1e300)])
     def test_extreme_units_and_absurd_guesses_bring_no_warning(self, found, unit, absurd):
         traces = [Trace(x.t, x.signal * unit, t_unit="ns") for x in found.traces]
         scaled = fit(traces)

@@ -156,7 +156,10 @@ class RateLaw(Law):
         """Equilibrium density n_e before any pulse, 0 without generation, and its derivatives."""
         n_e = equilibrium(values)
         if n_e == 0:
-            return np.zeros(1), np.zeros((1, 4))
+            # Next to no generation n_e is G/k1. Without traps it rises with the root of G, whose slope at 0
+            # is no number: then 0 lets a search begin elsewhere.
+            by_generation = 1 / values[1] if values[1] > 0 else 0.0
+            return np.zeros(1), np.array([[by_generation, 0.0, 0.0, 0.0]])
         if not math.isfinite(n_e):
             raise ValueError("with generation and no recombination there is no equilibrium before the pulse")
         _, k1, k2, k3 = values
