@@ -215,6 +215,28 @@ def test_counts_without_any_background_converge(peak):
         assert found.offset[0] < 0.05
 
 
+class TestCountsBeforeThePulse:
+    """A detector counts in the dark, too: without a background no rates make that possible."""
+
+    def measured(self, **options):
+        t = np.arange(-10.0, 60.0)
+        expected = 500 * np.where(t >= 0, np.exp(-0.1 * np.maximum(t, 0)), 0.0) + 3
+        counted = np.random.default_rng(0).poisson(expected).astype(float)
+        settings = {"kind": "TRPL counts", "n0": 1.0, "time_zero": 0.0}
+        return Measurement(Trace(t, counted, name="dark", t_unit="ns"), **settings | options)
+
+    def test_a_background_of_zero_is_refused_with_what_helps(self):
+        with pytest.raises(ValueError, match=r"'dark'.*before the pulse at 0.*offset"):
+            fit(self.measured(offset=0.0))
+        with pytest.raises(ValueError, match=r"'dark': 2 counts at t = -10, before the pulse at 0.*`fixed`"):
+            fit(self.measured(), {"offset": 0.0}, fixed=["G", "offset"])
+
+    def test_each_remedy_helps(self):
+        assert fit(self.measured(offset="free")).converged
+        assert fit(self.measured(), {"offset": 3.0}, fixed=["G", "offset"]).converged
+        assert fit(self.measured(offset=0.0, window=(0, None))).converged
+
+
 def test_a_trace_without_signal_is_no_fit():
     t = np.linspace(0, 5, 60)
     settings = {"observable": "mobility", "n0": 1.0, "sign": 1, "offset": "free"}
@@ -227,30 +249,6 @@ class TestRequests:
     def test_n0_and_scale_both_free_are_refused_with_what_to_fix(self):
         with pytest.raises(ValueError, match="fix n0"):
             fit(Measurement(Trace(T[T >= 0], np.exp(-T[T >= 0])), scale="free", n0=Quantity(1.0, "free")))
-
-    def test_generation_is_held_unless_it_is_asked_for(self):
-        trace = Trace(T[T >= 0], solve(T[T >= 0], 2.0, (0.1, 0.5, 0, 0)))
-        assert fit(trace).status["G"] == "fixed"
-        free = fit(trace, fixed=())
-        assert free.values["G"] == pytest.approx(0.1, rel=1e-6)
-
-    @pytest.mark.parametrize("fixed", [["k4"], ["offset"], "n1"])
-    def test_unknown_names_are_refused_with_the_known_ones(self, fixed):
-        with pytest.raises(ValueError, match="the parameters are G, k1, k2, k3, n0"):
-            fit(Trace([0, 1, 2], [3, 2, 1]), fixed=fixed)
-
-    @pytest.mark.parametrize(("option", "word"), [({"loss": "l2"}, "soft_l1"), ({"f_scale": 0}, "positive")])
-    def test_losses_are_checked(self, option, word):
-        with pytest.raises(ValueError, match=word):
-            fit(Trace([0, 1, 2], [3, 2, 1]), **option)
-
-    def test_an_equation_needs_a_guess(self):
-        with pytest.raises(ValueError, match="give a guess for k1, k2, k3"):
-            fit(Trace([0, 1, 2], [3, 2, 1]), law=EQUATION)
-
-    def test_a_slip_in_an_equation_is_the_users_to_see(self):
-        with pytest.raises(ValueError, match="return"):
-            fit(Trace([0, 1, 2], [3, 2, 1]), [1.0], law=Equation(lambda t, n, args: None, ["k"]))
 
     def test_offsets_are_held_by_kind(self):
         measurement, _ = measured("luminescence", noise="sigma")

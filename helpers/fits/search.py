@@ -138,9 +138,8 @@ def _refuse_counts_in_the_dark(measurement: Measurement, curves) -> None:
             first = int(dark.argmax())
             raise ValueError(
                 f"{label}: {trace.signal[first]:g} counts at t = {trace.t[first]:g}, before the pulse at"
-                f" {zero:g}, and the background is held at 0, which allows none: let it be fitted"
-                ' (offset="free", not held in `fixed`), give its level as offset, or begin the window at the'
-                " pulse"
+                f" {zero:g}, and the background is held at 0, which allows none: let it be fitted (offset"
+                " free, and not in `fixed`), hold it at its level (`guess`), or begin the window at the pulse"
             )
 
 
