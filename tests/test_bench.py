@@ -79,16 +79,13 @@ def density():
 SHORT = np.linspace(0, 50, 120)
 FALL = np.exp(-SHORT / 9)
 NOISE = 0.05 * np.random.default_rng(3).standard_normal(SHORT.size)
-MANY = np.linspace(0, 50, 100_000)
+MANY = np.linspace(0, 50, 20_000)
 TRACES = {
     "tiny": Trace(SHORT, 1e-9 * FALL),
     "huge": Trace(SHORT * 1e-9, 1e22 * FALL, signal_unit="m^-3", t_unit="s"),
-    "with sigma": Trace(SHORT, FALL + NOISE, np.full(SHORT.size, 0.05)),
-    "growth": Trace(SHORT, 3 * (1 - FALL)),
     "growth with noise": Trace(SHORT, 3 * (1 - FALL) + NOISE),
     "partly negative": Trace(SHORT, FALL - 0.2),
     "all negative": Trace(SHORT, -FALL),
-    "five points": Trace(SHORT[:5], FALL[:5]),
     "two points": Trace(SHORT[:2], FALL[:2]),
     "late start": Trace(SHORT + 1000, FALL),
     "many points": Trace(MANY, np.exp(-MANY / 9)),
@@ -340,7 +337,7 @@ class TestStart:
 
 
 class TestButtons:
-    def test_fit_gives_what_fit_gives(self, case, panel):
+    def test_fit_gives_what_fit_gives_and_says_what_was_free(self, case, panel):
         data, guess, law = CASES[case]()
         wanted = fits.fit(data, guess, law=law)
         panel.buttons["fit"].click()
@@ -354,18 +351,7 @@ class TestButtons:
         assert panel.rmse == pytest.approx(panel.fit.rmse, rel=1e-9)
         assert f"RMSE {panel.fit.rmse:.6g}" in panel.readout.value
 
-    def test_the_message_says_what_was_free_and_what_was_held(self, case, panel):
-        words = {
-            "density": "free: k1, k2, k3, n0; held at zero: G. ",
-            "counts": "free: k1, k2, k3, scale, background; held at zero: G; held: n0. ",
-            "series": "free: k1, k2, k3, scale, background; held at zero: G; held: n0. ",
-            "own": "free: k1, k2, drift, n0. ",
-            "own series": "free: k1, k2, drift, n0. ",
-        }
-        panel.buttons["fit"].click()
-        assert words[case] in panel.message.value
-        quality = "RMSE" if case == "density" else f"reduced χ² {panel.fit.reduced_chi2:.4g}"
-        assert quality in panel.message.value
+        says_what_was_free_and_what_was_held(case, panel)
 
     def test_fit_holds_what_is_not_ticked(self, case, panel):
         held = "drift" if "own" in case else "n0"
@@ -463,6 +449,7 @@ class TestButtons:
         assert panel.values["k1"] == 0.123456789012345
         assert panel.message.value == "Kept guess 1."
 
+    @pytest.mark.parametrize("case", ["density", "series", "own series"])
     def test_kept_guesses_come_back_with_the_panel(self, case, panel, tmp_path):
         panel.buttons["fit"].click()
         panel.buttons["keep"].click()
@@ -510,6 +497,19 @@ class TestButtons:
         assert [control.on.value for control in panel.controls.values()] == ticks
 
 
+def says_what_was_free_and_what_was_held(case, panel):
+    words = {
+        "density": "free: k1, k2, k3, n0; held at zero: G. ",
+        "counts": "free: k1, k2, k3, scale, background; held at zero: G; held: n0. ",
+        "series": "free: k1, k2, k3, scale, background; held at zero: G; held: n0. ",
+        "own": "free: k1, k2, drift, n0. ",
+        "own series": "free: k1, k2, drift, n0. ",
+    }
+    assert words[case] in panel.message.value
+    quality = "RMSE" if case == "density" else f"reduced χ² {panel.fit.reduced_chi2:.4g}"
+    assert quality in panel.message.value
+
+
 class TestFailures:
     def test_a_curve_that_cannot_be_computed_is_said_and_the_picture_stays(self, tmp_path):
         def fragile(t, n, args):
@@ -529,6 +529,7 @@ class TestFailures:
         panel.controls["k"].box.value = "0.7"
         assert "RMSE" in panel.readout.value
 
+    @pytest.mark.parametrize("case", ["counts", "series", "own"])
     def test_no_end_of_the_sliders_raises_or_shows_nan(self, case, panel):
         for at in (0, -1):
             for name, control in panel.controls.items():
@@ -594,6 +595,7 @@ class TestPicture:
         panel.controls["k2"].slider.value += 30
         assert not np.array_equal(still, pixels(panel.still()))
 
+    @pytest.mark.parametrize("case", ["counts", "series"])
     @pytest.mark.parametrize("scale", SCALES)
     def test_a_partial_redraw_shows_what_a_full_one_shows(self, case, panel, scale):
         panel.scale.value = scale
@@ -677,7 +679,7 @@ class TestPicture:
         (drawn,) = view._drawn
         assert drawn.size < 4000
         assert drawn[:5].tolist() == [1, 2, 3, 4, 5]  # early points stand alone on a log axis
-        assert f"{drawn.size} of 100000 points drawn" in view._not_drawn()
+        assert f"{drawn.size} of 20000 points drawn" in view._not_drawn()
 
     def test_what_a_log_axis_cannot_show_is_counted(self):
         trace = TRACES["partly negative"]
@@ -708,17 +710,16 @@ def clean(panel):
 class TestExtremes:
     """Whatever is set, the panel shows numbers; a warning would be a line of text below the cell."""
 
-    @pytest.mark.parametrize("first", [0, 1])
-    def test_no_ends_of_the_sliders_and_no_ticks_raise_warn_or_show_nan(self, one, first, monkeypatch):
+    def test_no_ends_of_the_sliders_and_no_ticks_raise_warn_or_show_nan(self, one, monkeypatch):
         monkeypatch.setattr(one.view, "draw", lambda curves, residuals: b"")  # drawn in the test below
+        on = (True,) * 5
+        rows = [(ends, on) for first in (0, 1) for ends in itertools.product((first, -1), repeat=5)]
+        rows += [((-1,) * 5, ticks) for ticks in itertools.product((True, False), repeat=5)]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            for ends in itertools.product((first, -1), repeat=5):
-                put_at_ends(one, ends, (True,) * 5)
-                assert clean(one), ends
-            for ticks in itertools.product((True, False), repeat=5):  # off is 0 at either end
-                put_at_ends(one, (-1,) * 5, ticks)
-                assert clean(one), ticks
+            for ends, ticks in rows:
+                put_at_ends(one, ends, ticks)
+                assert clean(one), (ends, ticks)
 
     def test_the_extreme_curves_can_be_drawn(self, one):
         with warnings.catch_warnings():
@@ -732,12 +733,12 @@ class TestExtremes:
         """As they do in JupyterLab: clicks in the kernel's main thread, moves in another."""
 
         def move():
-            for stop in range(100, 130):
+            for stop in range(100, 120):
                 one.controls["k1"].slider.value = stop
                 one.scale.value = SCALES[stop % 3]
 
         def click():
-            for name in ("reset", "suggest", "fit", "reset") * 5:
+            for name in ("reset", "suggest", "fit", "reset") * 3:
                 one.buttons[name].click()
 
         with ThreadPoolExecutor(2) as threads:
