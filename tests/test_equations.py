@@ -144,13 +144,31 @@ class TestFits:
         assert found.status["n0"] == "fixed"
 
     def test_the_longest_step_is_handed_on(self):
+        """The default step passes over a drive that is this short; no argument then fits it."""
+
         def pulse(t, n, a):
-            return a[0] * np.exp(-0.5 * ((t - 0.5) / 1e-4) ** 2) - n
+            return a[0] * np.exp(-0.5 * ((t - 0.5037) / 1e-4) ** 2) - n
 
         t = np.linspace(0, 1, 21)
         trace = Trace(t, integration.solve(pulse, t, 1.0, [2000.0], max_step=1e-4))
         found = fit(known(trace, 1.0), [1000.0], law=Equation(pulse, ["height"], max_step=1e-4))
         assert found.values["height"] == pytest.approx(2000, rel=1e-4)
+        assert fit(known(trace, 1.0), [1000.0], law=Equation(pulse, ["height"])).cost > 1e3 * found.cost
+
+    def test_differences_stay_within_the_bound(self):
+        """A power of n that ends on its bound 1 is never tried below it, not for its derivative either."""
+        tried = []
+
+        def power(t, n, a):
+            tried.append(a[1])
+            return -a[0] * n ** a[1]
+
+        t = np.linspace(0, 3, 30)
+        trace = Trace(t, integration.solve(power, t, 1.0, [0.5, 0.7]))
+        tried.clear()
+        found = fit(trace, [1.0, 1.5], law=Equation(power, ["k", "power"], lower=[0, 1]))
+        assert found.status["power"] == "bound"
+        assert min(tried) == 1
 
     def test_arguments_are_held_by_name(self):
         t = np.linspace(0, 3, 30)
@@ -363,5 +381,5 @@ class TestSourceHash:
             record.on(found.measurement, other)
 
     def test_the_number_of_states_is_part_of_it(self):
-        one, two = Equation(decay, ["k"]), Equation(decay, ["k"], states=2)
+        one, two = (Equation(decay, ["k"], states=states, dark=lambda args: args) for states in (1, 2))
         assert one.source_hash != two.source_hash

@@ -96,7 +96,8 @@ def _all_held(kind: str, count: int, held) -> bool:
 def _reason_against(problem: Problem, x: np.ndarray) -> str:
     """Compute the start once, and say why it cannot be computed; a slip in an own function is raised."""
     own = not isinstance(problem.law, RateLaw) or problem.measurement.observable.function is not None
-    if not own and problem.measurement.noise != "poisson":
+    counted = problem.measurement.noise == "poisson"
+    if not own and not (counted and any(link.values(x)[-1] == 0 for link in problem.links)):
         return ""
     try:
         with np.errstate(all="ignore"):
@@ -107,7 +108,7 @@ def _reason_against(problem: Problem, x: np.ndarray) -> str:
         if own:
             raise
         return ""
-    if problem.measurement.noise == "poisson":
+    if counted:
         _refuse_counts_in_the_dark(problem.measurement, curves)
     for trace, curve in zip(problem.measurement.traces, curves, strict=True):
         if own and not np.isfinite(curve).all():
