@@ -4,6 +4,7 @@ Shares of simulated sets are held to three binomial standard errors, and every n
 grid has many early points and a long tail, so that all four rates show.
 """
 
+import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -172,10 +173,10 @@ def unsettled(density, period, added, rates):
 
 
 class TestProfile:
-    def test_curve_is_the_minimum_over_all_others(self, without_auger):
-        """Each point against a fit of its own with the parameter fixed there."""
-        found = without_auger
-        for name, curve in profile(found, ["k1", "k3"]).items():
+    def test_curve_is_the_minimum_over_all_others(self):
+        """Each point against a fit of its own with the parameter fixed there; 5 % noise bends the valley."""
+        found = fit(gaussian(np.random.default_rng(4), NO_AUGER, sd=40.0), fixed=())
+        for name, curve in profile(found, ["k1", "k2", "k3"]).items():
             for value, rise in list(zip(curve.values, curve.rise, strict=True))[::4]:
                 alone = fit(found.trace, dict(found.values) | {name: value}, fixed=[name])
                 assert rise == pytest.approx(2 * (alone.cost - found.cost), abs=5e-3)
@@ -291,7 +292,7 @@ class TestCompareTerms:
             for _ in range(12):
                 found = fit(gaussian(rng, rates, sd=5e-3 * N0, known=False, t=t), fixed=fixed)
                 right.append(compare_terms(found).best == name)
-        assert np.mean(right) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(right))
+        assert np.mean(right) >= 0.95
 
     def test_table_follows_its_formulae(self, fits):
         found = fits["gaussian, sigma unknown"][0][1]
@@ -362,13 +363,13 @@ class TestAdvise:
         st.sampled_from([1e-6, 1e-2, 0.3]),
         st.booleans(),
     )
-    def test_nothing_crashes_and_nothing_prints_nan(self, seed, speeds, size, noise, known):
+    def test_nothing_crashes_and_no_sentence_holds_nan_or_inf(self, seed, speeds, size, noise, known):
         t = np.linspace(0, 1, size)
         rates = Rates(*np.array(speeds) * [N0, 1, 1 / N0, 1 / N0**2])
         trace = gaussian(np.random.default_rng(seed), rates, sd=noise * N0, known=known, t=t)
         found = fit(trace, fixed=())
         curves = profile(found, points=8)
-        assert "nan" not in " ".join(advise(found, curves)).lower()
+        assert not re.search(r"\b(nan|inf)\b", " ".join(advise(found, curves)).lower())
         for curve in curves.values():
             assert (np.diff(curve.values) > 0).all()
             assert (curve.rise >= 0).all()
