@@ -350,7 +350,7 @@ class TestContradictions:
             Measurement(counts(), baseline=(-10, 5), **settings)
 
     def test_a_window_holds_the_baseline(self):
-        with pytest.raises(ValueError, match=r"leaves out the baseline \(-10, -1\); begin the window at -10"):
+        with pytest.raises(ValueError, match=r"leaves out the baseline \[-10, -1\]; begin the window at -10"):
             Measurement(counts(), window=(0, None), baseline=(-10, -1), **COUNTS)
         Measurement(counts(), window=(-10, None), baseline=(-10, -1), **COUNTS)
 
@@ -365,7 +365,7 @@ class TestContradictions:
             ValueError, match=r"spans 119\.8 ns, and the next pulse comes after 50 ns"
         ) as refused:
             Measurement(counts(), repetition_Hz=2e7, time_zero=0, **COUNTS)
-        assert "window = (-20, 30)" in str(refused.value)
+        assert "window = [-20, 30]" in str(refused.value)
         Measurement(counts(), repetition_Hz=2e7, time_zero=0, window=(-20, 30), **COUNTS)
 
     def test_a_scale_is_positive(self):

@@ -77,7 +77,7 @@ def _refuse_few(trace: Trace, name: str, span, words: str) -> None:
 
 
 def _pair(span) -> str:
-    return "(" + ", ".join("None" if each is None else f"{each:g}" for each in span) + ")"
+    return "[" + ", ".join("None" if each is None else f"{each:g}" for each in span) + "]"
 
 
 def _label(trace: Trace) -> str:
@@ -151,8 +151,8 @@ def _period(measurement: Measurement) -> None:
             raise ValueError(
                 f"{_label(trace)} spans {span:.4g}{unit}, and the next pulse comes after {period:.4g}{unit}"
                 " (repetition_Hz or repetition_period): check the rate of the pulses and the unit of time, or"
-                f" cut to one period with window = ({trace.t[0]:g},"
-                f" {np.floor((trace.t[0] + period) * 1e3) / 1e3:g})"
+                f" cut to one period with window = [{trace.t[0]:g},"
+                f" {np.floor((trace.t[0] + period) * 1e3) / 1e3:g}]"
             )
 
 

@@ -37,13 +37,17 @@ def load_measurement(what: str | Path | Description | Measurement, fit: str | No
         return what
     description = what if isinstance(what, Description) else read(find(str(what)))
     window = description.fit_choice(fit).window if fit or len(description.fits) == 1 else None
-    measurement = Measurement(
-        load_traces(description),
-        kind=description.kind,
-        name=description.name or description.path.stem,
-        window=window or description.window,
-        **_facts(description),
-    )
+    traces = load_traces(description)
+    try:
+        measurement = Measurement(
+            traces,
+            kind=description.kind,
+            name=description.name or description.path.stem,
+            window=window or description.window,
+            **_facts(description),
+        )
+    except ValueError as reason:
+        raise description.error(str(reason)) from None
     return measurement.with_file(description.path)
 
 

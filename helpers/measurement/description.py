@@ -131,6 +131,11 @@ class Description:
         count = "1 trace" if len(self.traces) == 1 else f"{len(self.traces)} traces"
         return f"Description({self.path.stem!r}: {self.kind}, {count}, fits: {', '.join(self.fits)})"
 
+    def error(self, reason: str) -> ValueError:
+        """Return an error that names the file, and the line of the key that the reason begins with."""
+        document = toml_text.parse(self.path.name, self.text, TAKES)
+        return document.error((reason.partition(" = ")[0],), reason)
+
     def fit_choice(self, name: str | None = None) -> FitChoice:
         """Return the fit of a name; without a name, the only one.
 

@@ -155,6 +155,13 @@ def kind(value: Any) -> str:
     raise ValueError(f'write "{_KIND_NAMES[meant]}"' if meant else f"choose one of {kinds}")
 
 
+def sign(value: Any) -> str:
+    """Return the sign of a signal in words."""
+    if not isinstance(value, bool | str) and value in (1, -1):
+        return "positive" if value == 1 else "negative"
+    return word("positive", "negative")(value)
+
+
 def span(value: Any) -> tuple[float, float]:
     """Return two times, the first one smaller."""
     if not isinstance(value, list) or len(value) != 2:
@@ -299,7 +306,7 @@ TOP = {
     "p0_cm3": Key(
         "density of carriers in the dark from doping in cm^-3", "a number, 0 if undoped", _NOT_NEGATIVE
     ),
-    "sign": Key("sign of the signal", '"positive" or "negative"', word("positive", "negative")),
+    "sign": Key("sign of the signal", '"positive" or "negative"', sign),
     "fluence_error_percent": Key("error of the fluences in %", "a number, 0 or larger", _NOT_NEGATIVE),
     "noise": Key(
         "what is known of the noise", '"poisson", "sigma" or "even"', word("poisson", "sigma", "even")

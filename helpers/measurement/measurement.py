@@ -394,7 +394,7 @@ def _sign(observable: Observable, sign, traces, scale: Quantity, offset: Quantit
     if len(signs) > 1:
         raise ValueError(
             f"trace {trace.name!r}: its first points make the signal positive and its last ones negative, or"
-            " the other way round; give sign (1 or -1), or baseline, the times of background before the pulse"
+            ' the other way round; give sign = "positive" or "negative", or a baseline before the pulse'
         )
     return signs.pop()
 
