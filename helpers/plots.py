@@ -103,9 +103,9 @@ def plot_cost_map(
     chosen = [fit.problem.index(name) for name in names]
     minimum = np.array(fit.values)[chosen]
     paths = [np.asarray(path)[:, chosen] for path in paths]
-    limits = 1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits
-    limits = np.where(np.array(limits) > 0, limits, fit.problem.scales[chosen])
-    _contours(ax, fit, names, grid_along_valley(fit, names, limits))
+    ends = np.array(1.1 * np.vstack([minimum, *paths]).max(axis=0) if limits is None else limits)
+    ends = np.where(ends > 0, ends, fit.problem.scales[chosen])
+    _contours(ax, fit, names, grid_along_valley(fit, names, (float(ends[0]), float(ends[1]))))
     labels = [f"from guess {k}" for k in range(1, len(paths) + 1)] if labels is None else labels
     for k, (path, label) in enumerate(zip(paths, labels, strict=True)):
         colour = CURVES[k % len(CURVES)]
@@ -113,8 +113,8 @@ def plot_cost_map(
         ax.plot(*path[0], color=colour, marker="s", clip_on=False)
     ax.plot(*minimum, **STAR, label="minimum")
     xlabel, ylabel = (axis_label(name, fit.units[name]) for name in names)
-    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-_MARGIN * limits[0], limits[0]))
-    ax.set_ylim(-_MARGIN * limits[1], limits[1])
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-_MARGIN * ends[0], ends[0]))
+    ax.set_ylim(-_MARGIN * ends[1], ends[1])
     return ax
 
 

@@ -26,11 +26,7 @@ PAGES = [path for path in (*TEXTS, *NOTEBOOKS) if path.exists()]
 # The house, ground floor first: a room imports only rooms named before it.
 ORDER = (
     *("paths", "progress", "units", "texts", "entries", "dialects", "reading", "columns", "traces", "slopes"),
-    *("kinetics", "excitation", "measurement", "fits", "evidence", "decays"),
-    *("pulses", "least_squares", "equations", "guesses", "observables", "separable"),
-    *("series_model", "series_fit", "series", "fitting"),
-    *("profile_path", "profiles", "model_choice", "advice"),
-    *("series_advice", "uncertainty", "valley", "fit_records", "records", "kept_guesses"),
+    *("kinetics", "excitation", "measurement", "kept_guesses", "fits", "evidence", "decays", "records"),
     *("plots_style", "plots_fit", "plots_measurement", "plots", "plots_physics", "plots_errors"),
     *("backend", "network_plots", "remainder", "digits", "digit_networks"),
 )
