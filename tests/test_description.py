@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.fits import likelihood
 from helpers.measurement import description_keys as keys
+from helpers.measurement.described import load_measurement
 from helpers.measurement.description import DescribedTrace, Description, Film, FitChoice, find, read
 from helpers.measurement.toml_errors import plain_number
 from helpers.paths import DATA
@@ -522,6 +525,269 @@ class TestWhatIsAskedFor:
             )
         for right in ('trace = [ { file = "mine.csv" } ]', '[[trace]]\nfile = "mine.csv"'):
             read_text(folder, f'kind = "density"\n{right}')
+
+
+# How people who see a description for the first time write it: a line that is spoilt or one more line, what
+# the message says, and the line as it advises. Each description has data that its measurement is made of.
+TCSPC = """\
+kind = "TRPL counts"
+file = "tcspc.csv"
+t_unit = "ns"
+p0_cm3 = 0
+repetition_Hz = "single"
+n0 = "unknown"
+"""
+ABSORPTION = """\
+kind = "TA"
+file = "ta_ps.csv"
+n0_cm3 = 1e18
+"""
+CONDUCTIVITY = """\
+kind = "TRMC"
+file = "trmc.csv"
+fluence_uJ_cm2 = 1
+""" + SERIES[SERIES.index("[film]") : SERIES.index("[fit]")]
+WITH_SIGMA = """\
+kind = "density"
+file = "density.csv"
+"""
+FOUR = """\
+kind = "TRPL counts"
+several = "one law"
+t_unit = "ns"
+p0_cm3 = 0
+repetition_Hz = "single"
+trace = [
+  { file = "s1.csv", fluence_uJ_cm2 = 0.2 },
+  { file = "s2.csv", fluence_uJ_cm2 = 1 },
+  { file = "s3.csv", fluence_uJ_cm2 = 5 },
+  { file = "s4.csv", fluence_uJ_cm2 = 25 },
+]
+""" + SERIES[SERIES.index("[film]") : SERIES.index("[fit]")]
+PAIR = 'trace = [{file = "ta_ps.csv", n0_cm3 = 1e18}, {file = "ta_ns.csv", n0_cm3 = 2e18}]'
+TWO = 'n0 = "unknown"\ntrace = [ { file = "s1.csv" }, { file = "s2.csv" } ]\n'
+TRACES = FOUR[FOUR.index("trace") : FOUR.index("[film]")]
+NEWCOMERS = [
+    (
+        TCSPC,
+        "",
+        'irf = "unknown"',
+        "of the response in t_unit); where it is not known, delete the line",
+        "",
+    ),
+    (TCSPC, "", "irf_fwhm = 0.2", "the nearest one is response_fwhm", "response_fwhm = 0.2"),
+    (TCSPC, "", 'response_fwhm = "unknown"', "what is not known is left out; delete response_fwhm", ""),
+    (TCSPC, "", 'response = "unknown"', "what is not known is left out; delete response", ""),
+    (TCSPC, "p0_cm3 = 0", 'p0_cm3 = "unknown"', "write p0_cm3 = 0 for an undoped film", "p0_cm3 = 0"),
+    (TCSPC, '"single"', '"4 MHz"', "write 4e6, a number in Hz without quotes", "4e6"),
+    (TCSPC, '"single"', "4 MHz", "write repetition_Hz = 4e6 (Hz)", "4e6"),
+    (
+        TCSPC,
+        "repetition_Hz =",
+        "rep_rate_Hz =",
+        "the nearest one is repetition_Hz (pulses per second)",
+        "repetition_Hz =",
+    ),
+    (TCSPC, '"single"', "80e6", "line 5: repetition_Hz = 8e+07: trace 'tcspc' spans 109.8 ns", '"single"'),
+    (TCSPC, "", "offset = 0", "line 1: offset = 0: trace 'tcspc' has", 'offset = "free"'),
+    (
+        TCSPC,
+        "",
+        "baseline = [1, 5]",
+        "line 1: baseline = [1, 5]: the pulse of trace 'tcspc' comes at",
+        "baseline = [-5, -1]",
+    ),
+    (
+        TCSPC,
+        "",
+        "window = [0, 50]\nbaseline = [-5, -1]",
+        "leaves out the baseline [-5, -1]; begin the window at -5",
+        "window = [-5, 50]\nbaseline = [-5, -1]",
+    ),
+    (
+        TCSPC,
+        't_unit = "ns"',
+        "",
+        "t_unit is missing, and the header of tcspc.csv does not say",
+        't_unit = "ps"',
+    ),
+    (TCSPC, 'n0 = "unknown"', "n0 = 1e17", "write n0_cm3 = 1e+17", "n0_cm3 = 1e+17"),
+    (
+        TCSPC,
+        'n0 = "unknown"',
+        'n0 = "unknown"\n[fit]\nterms = "k1, k2"',
+        'for instance ["k1", "k2"]',
+        'n0 = "unknown"\n[fit]\nterms = ["k1", "k2"]',
+    ),
+    (
+        TCSPC,
+        'n0 = "unknown"',
+        'n0 = "unknown"\n[fit]\nterms = ["k1", "k4"]',
+        "name some of G, k1, k2, k3",
+        'n0 = "unknown"\n[fit]\nterms = ["k1"]',
+    ),
+    (
+        TCSPC,
+        'n0 = "unknown"',
+        'n0 = "unknown"\n[fit]\nk1 = 0.01',
+        "write guess = { k1 = ... }",
+        'n0 = "unknown"\n[fit]\nguess = { k1 = 0.01 }',
+    ),
+    (TCSPC, "", 'delimiter = ","', "finds this by itself, delete the line", ""),
+    (
+        ABSORPTION,
+        "",
+        't_unit = "ns"',
+        "ta_ps.csv: its header gives the time in ps, not in ns; change t_unit",
+        't_unit = "ps"',
+    ),
+    (
+        ABSORPTION,
+        'file = "ta_ps.csv"\nn0_cm3 = 1e18',
+        't_unit = "ns"\n' + PAIR,
+        "or delete it where each file names its own unit",
+        PAIR,
+    ),
+    (
+        ABSORPTION,
+        'file = "ta_ps.csv"\nn0_cm3 = 1e18',
+        PAIR.replace("1e18}", '1e18, t_unit = "ps"}'),
+        "t_unit is one for all traces; delete it here",
+        PAIR,
+    ),
+    (ABSORPTION, "", 'sign = "-"', 'write "negative"', 'sign = "negative"'),
+    (ABSORPTION, "", 'sign = "positive"', 'or sign = "negative"', 'sign = "negative"'),
+    (
+        ABSORPTION,
+        "",
+        "baseline = [-5, -1]",
+        "its times run from -1e+04 to 9.975e+04 ps",
+        "baseline = [-5000, -1000]",
+    ),
+    (
+        ABSORPTION,
+        "",
+        "response_fwhm = 2e5",
+        "longer than trace 'ta_ps' (1.098e+05 ps)",
+        "response_fwhm = 200",
+    ),
+    (CONDUCTIVITY, '"TRMC"', '"conductivity"', 'write "TRMC"', '"TRMC"'),
+    (
+        CONDUCTIVITY,
+        "thickness_nm = 300",
+        "thickness_nm = 0.3 um",
+        "write thickness_nm = 0.3e3 (nm)",
+        "thickness_nm = 0.3e3",
+    ),
+    (CONDUCTIVITY, "absorption_per_cm", "alpha", "the nearest one is absorption_per_cm", "absorption_per_cm"),
+    (CONDUCTIVITY, "wavelength_nm", "lambda_nm", "the nearest one is wavelength_nm", "wavelength_nm"),
+    (CONDUCTIVITY, "", "mobility = 10", "delete the line or make it a remark with #", "# mobility = 10"),
+    (CONDUCTIVITY, "", "photons_cm2 = 1e12", "fluence_uJ_cm2 (energy of one pulse per area", ""),
+    (WITH_SIGMA, "", 'sigma = "err"', "columns = [0, 1, 2]", "columns = [0, 1, 2]"),
+    (WITH_SIGMA, "", "sigma_floor = 0.1", "the noise is known already", ""),
+    (WITH_SIGMA, "", "n0 = 50", "write n0_cm3 = 50", "n0_cm3 = 50"),
+    (
+        FOUR,
+        '{ file = "s2.csv"',
+        '{ file = "./s1.csv"',
+        "s1.csv is the file of trace 1 already",
+        '{ file = "s2.csv"',
+    ),
+    (
+        FOUR,
+        "trace = [\n",
+        "traces = [\n",
+        "line 6: unknown key traces; the nearest one is trace (the",
+        "trace = [\n",
+    ),
+    (
+        FOUR,
+        TRACES,
+        'file = ["s1.csv", "s2.csv"]\n',
+        'write trace = [ { file = "s1.csv" }, { file = "s2.csv" } ]',
+        TWO,
+    ),
+    (
+        FOUR,
+        TRACES,
+        'file = "s*.csv"\n',
+        "name each file by itself",
+        TWO,
+    ),
+    (
+        FOUR,
+        "reflection = 0.2\n",
+        'reflection = 0.2\nfile = "s1.csv"\n',
+        "file belongs to a trace",
+        "reflection = 0.2\n",
+    ),
+]
+
+
+class TestNewcomers:
+    """From a first attempt one message leads to a description whose measurement can be fitted."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def data(cls, tmp_path_factory):
+        folder, draw = tmp_path_factory.mktemp("newcomers"), np.random.default_rng(4)
+        t = np.arange(-10, 100, 0.25)
+        decay = np.where(t >= 0, np.exp(-np.maximum(t, 0) / 20), np.exp(-0.5 * (t / 0.2) ** 2))
+        tables = {
+            f"s{number}.csv": ("t (ns),counts", t, draw.poisson(5 + 3000 * decay**2))
+            for number in range(1, 5)
+        }
+        tables["tcspc.csv"] = ("", t, draw.poisson(5 + 3000 * decay**2))
+        tables["ta_ps.csv"] = ("t (ps),dA (mOD)", 1000 * t, -5 * decay + 0.01 * draw.standard_normal(len(t)))
+        tables["ta_ns.csv"] = ("t (ns),dA (mOD)", t, -5 * decay + 0.01 * draw.standard_normal(len(t)))
+        tables["trmc.csv"] = ("t (us),dG", t / 1000, 2e-3 * decay + 1e-6 * draw.standard_normal(len(t)))
+        n = 50 * np.exp(-t[t >= 0] / 20) + 0.1 * draw.standard_normal((t >= 0).sum())
+        tables["density.csv"] = ("t (ns),n (10^16 cm^-3),sigma", t[t >= 0], n, np.full(len(n), 0.1))
+        for name, (head, *columns) in tables.items():
+            rows = [",".join(f"{value:.7g}" for value in row) for row in zip(*columns, strict=True)]
+            (folder / name).write_text("\n".join(([head] if head else []) + rows) + "\n")
+        return folder
+
+    @pytest.mark.parametrize(
+        ("text", "line", "wrong", "words", "right"),
+        NEWCOMERS,
+        ids=[f"{each[0][8:12]}{each[2]}" for each in NEWCOMERS],
+    )
+    def test_one_message_leads_to_a_measurement(self, data, text, line, wrong, words, right):
+        with pytest.raises(ValueError) as refused:
+            load_measurement(write(data, put(text, line, wrong)))
+        assert words in str(refused.value), refused.value
+        assert not re.search(r"object|Error|tuple|dict|NoneType", str(refused.value))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            load_measurement(write(data, put(text, line, right)))
+
+    def test_a_trace_below_the_film_belongs_to_the_top(self, data):
+        start, end = FOUR.index("trace = ["), FOUR.index("[film]")
+        text = FOUR[:start] + FOUR[end:] + FOUR[start:end]
+        with pytest.raises(
+            ValueError,
+            match=r"line 11: trace stands in \[film\], .* move it above \[film\]",
+        ):
+            load_measurement(write(data, text))
+
+    def test_files_of_several_units_of_time_are_brought_to_that_of_the_first(self, data):
+        rows = '{file = "ta_ps.csv", n0_cm3 = 1e18}, {file = "ta_ns.csv", n0_cm3 = 2e18}'
+        measurement = load_measurement(write(data, f'kind = "TA"\ntrace = [{rows}]\n'))
+        assert measurement.t_unit == "ps"
+        np.testing.assert_allclose(measurement.time_zero[1], measurement.time_zero[0], atol=20)
+        assert measurement.traces[1].t[-1] == pytest.approx(99750)
+
+    def test_the_unit_of_the_times_is_never_taken_for_granted(self, data):
+        for head in ("a,b", "delay,signal", ""):
+            lines = [head] if head else []
+            (data / "bare.csv").write_text("\n".join([*lines, "0,4", "1,2", "2,1"]) + "\n")
+            path = write(data, 'kind = "density"\nfile = "bare.csv"\n')
+            with pytest.raises(ValueError, match=r"t_unit is missing, and the header of bare\.csv"):
+                load_measurement(path)
+        for head in ("t (ns),n", "time/s,n", "time (h),n"):
+            (data / "bare.csv").write_text("\n".join([head, "0,4", "1,2", "2,1"]) + "\n")
+            assert load_measurement(path).t_unit in head
 
 
 class TestFits:

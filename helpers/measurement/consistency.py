@@ -10,6 +10,7 @@ import numpy as np
 
 from helpers.measurement.response import FWHM_PER_SIGMA
 from helpers.traces import Trace
+from helpers.units import is_time, seconds
 
 if TYPE_CHECKING:
     from helpers.measurement.measurement import Measurement
@@ -148,11 +149,14 @@ def _period(measurement: Measurement) -> None:
         span = trace.t[-1] - trace.t[0]
         if period is not None and span > period * (1 + _ROUNDING):
             unit = f" {trace.t_unit}".rstrip()
+            name, value = "repetition_period", period
+            if is_time(trace.t_unit):
+                name, value = "repetition_Hz", 1 / (period * seconds(trace.t_unit))
+            end = np.floor((trace.t[0] + period) * 1e3) / 1e3
             raise ValueError(
-                f"{_label(trace)} spans {span:.4g}{unit}, and the next pulse comes after {period:.4g}{unit}"
-                " (repetition_Hz or repetition_period): check the rate of the pulses and the unit of time, or"
-                f" cut to one period with window = [{trace.t[0]:g},"
-                f" {np.floor((trace.t[0] + period) * 1e3) / 1e3:g}]"
+                f"{name} = {value:g}: {_label(trace)} spans {span:.4g}{unit}, and the next pulse comes after"
+                f" {period:.4g}{unit}; check the rate of the pulses and t_unit, or cut to one period with"
+                f" window = [{trace.t[0]:g}, {end:g}]"
             )
 
 

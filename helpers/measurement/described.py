@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from helpers.columns import choose, time_unit
 from helpers.measurement.description import DescribedTrace, Description, find, read
 from helpers.measurement.measurement import Measurement
+from helpers.reading import Table, read_table
 from helpers.traces import Trace, load_trace
+from helpers.units import seconds
 
 _SIGNS = {"positive": 1, "negative": -1, None: None}
 
@@ -61,13 +65,58 @@ def load_traces(description: Description) -> list[Trace]:
         "t_unit": description.t_unit,
     }
     repeated = description.repeated or "refuse"
-    traces = [
-        load_trace(each.file, name=each.name, signal_unit=unit, repeated=repeated, **options)
-        for each in description.traces
-    ]
+    if description.t_unit is None:
+        _refuse_no_unit(description)
+    try:
+        traces = [
+            load_trace(each.file, name=each.name, signal_unit=unit, repeated=repeated, **options)
+            for each in description.traces
+        ]
+    except ValueError as reason:
+        remedy = ", or delete it where each file names its own unit" if "change t_unit" in str(reason) else ""
+        raise ValueError(f"{reason}{remedy if len(description.traces) > 1 else ''}") from None
+    traces = [_in_unit(each, traces[0].t_unit) for each in traces]
     if description.kind == "TRPL counts":
         return [replace(each, signal_unit=each.signal_unit or "counts") for each in traces]
     return traces
+
+
+def _refuse_no_unit(description: Description) -> None:
+    """Ask for the unit of the times where neither the description nor a file's header has it."""
+    for each in description.traces:
+        table = read_table(each.file, decimal=description.decimal)
+        column = choose(table, description.columns)[0]
+        if not any(_contradicts(table, column, wish) for wish in ("h", "s")):
+            raise description.error(
+                f"t_unit is missing, and the header of {each.file.name} does not say the unit of its times,"
+                ' with which every rate goes; add at the top of the file t_unit = "ns" (or "ps", "us", ...)'
+            )
+
+
+def _contradicts(table: Table, column: int, wish: str) -> bool:
+    """Say whether a header names another unit of time, or something that is none."""
+    try:
+        time_unit(table, column, wish)
+        return bool(_not_a_time(table, column))
+    except ValueError:
+        return True
+
+
+def _not_a_time(table: Table, column: int) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            time_unit(table, column, None)
+    except ValueError:
+        return True
+    return False
+
+
+def _in_unit(trace: Trace, t_unit: str) -> Trace:
+    """Return a trace with its times in another unit: files of one measurement may differ in theirs."""
+    if trace.t_unit == t_unit:
+        return trace
+    return replace(trace, t=trace.t * (seconds(trace.t_unit) / seconds(t_unit)), t_unit=t_unit)
 
 
 def _facts(description: Description) -> dict[str, Any]:

@@ -5,6 +5,7 @@ What each key means stands in `description_keys`; data/templates/ holds a file t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,11 @@ from helpers.measurement.description_keys import (
     ALL,
     FILM,
     FIT,
+    FOUND_BY_ITSELF,
     KINDS,
+    OTHER_BEGINNINGS,
     OTHER_NAMES,
+    RATES,
     SINGLE_TRACE,
     TABLES,
     TAKES,
@@ -30,6 +34,10 @@ from helpers.measurement.description_rules import ask_for_missing, refuse_contra
 from helpers.measurement.description_search import find, is_file, is_folder, listed
 from helpers.measurement.toml_errors import nearest
 from helpers.measurement.toml_text import Document, Way
+
+_OPEN = re.compile(r"unknown|not known|none|null|n/?a|\?+|-{2,}|auto|automatic|default", re.IGNORECASE)
+_NO_DOPING = "p0_cm3 changes the rates; write p0_cm3 = 0 for an undoped film, else an estimate in cm^-3"
+_LEFT_OUT = "; where it is not known, delete the line"
 
 __all__ = ["DescribedTrace", "Description", "Film", "FitChoice", "find", "read"]
 
@@ -181,14 +189,14 @@ def read(path: str | Path) -> Description:
     document = toml_text.parse(path.name, text, TAKES)
     tables = {name: document.entries.pop(name) for name in TABLES if name in document.entries}
     top = _checked(document, (), document.entries, TOP | {name: TRACE[name] for name in SINGLE_TRACE})
+    film = _film(document, tables.get("film"))
+    fits = _fits(document, tables.get("fit", {}))
     if "kind" not in top:
         kinds = ", ".join(f'"{kind}"' for kind in KINDS)
         raise document.error(
             (), f"kind is missing: what was measured; add kind = ... at the top, one of {kinds}"
         )
     traces = _traces(document, path.parent, tables, top)
-    film = _film(document, tables.get("film"))
-    fits = _fits(document, tables.get("fit", {}))
     facts = {name: value for name, value in top.items() if name not in SINGLE_TRACE}
     result = Description(path=path, text=text, traces=traces, film=film, fits=fits, **facts)
     refuse_contradictions(document, result)
@@ -201,7 +209,12 @@ def _checked(document: Document, way: Way, entries: Any, keys: Mapping[str, Key]
     values = {}
     for name, value in entries.items():
         if name not in keys:
-            raise document.error((*way, name), _unknown(document, (*way, name), keys))
+            reason = _unknown(document, (*way, name), keys)
+            raise document.error((*way, name), reason + ("" if not _is_open(value) else _LEFT_OUT))
+        if _is_open(value) and name not in ("n0", "p0_cm3", "repetition_Hz"):
+            raise document.error((*way, name), f"{name} = {shown(value)}: " + _left_out(name))
+        if _is_open(value) and name == "p0_cm3":
+            raise document.error((*way, name), _NO_DOPING)
         try:
             values[name] = keys[name].check(value)
         except ValueError as reason:
@@ -209,9 +222,45 @@ def _checked(document: Document, way: Way, entries: Any, keys: Mapping[str, Key]
     return values
 
 
+def _is_open(value: Any) -> bool:
+    return isinstance(value, str) and bool(_OPEN.fullmatch(value.strip()))
+
+
+def _left_out(name: str) -> str:
+    if name in FILM or name in SINGLE_TRACE:
+        return (
+            f'what is not known is left out; where a density is not known write n0 = "unknown", and no {name}'
+        )
+    return f"what is not known is left out; delete {name}"
+
+
 def _unknown(document: Document, way: Way, keys: Mapping[str, Key]) -> str:
     """Return why a key does not stand where it stands, and what to do."""
+    if misplaced := _misplaced(document, way, keys):
+        return misplaced
     name = str(way[-1])
+    if name.lower() in FOUND_BY_ITSELF:
+        return f"unknown key {name}; the reader of the files finds this by itself, delete the line"
+    meant = _meant(name, [*keys, *(TABLES if len(way) == 1 else ())])
+    if meant is None:
+        return (
+            f"unknown key {name}; delete the line or make it a remark with # in front, the keys here are"
+            f" {', '.join(keys)}"
+        )
+    if meant in keys or meant in TABLES:
+        meaning = keys[meant].meaning if meant in keys else TABLES[meant]
+        return f"unknown key {name}; the nearest one is {meant} ({meaning})"
+    return f"unknown key {name}; the nearest one is {meant} ({ALL[meant].meaning}), which {_home(meant)}"
+
+
+def _misplaced(document: Document, way: Way, keys: Mapping[str, Key]) -> str | None:
+    """Return where a known key belongs that stands in a wrong place."""
+    name = str(way[-1])
+    if name == "t_unit" and way[0] == "trace":
+        return (
+            "t_unit is one for all traces; delete it here, and at the top as well where each file's header"
+            " names its own unit"
+        )
     if name in TABLES or (name in TOP and name not in keys):
         return f"{name} stands in {_place(way)}, but belongs to the top; {_upwards(document, way)}"
     if len(way) == 1 and name in TRACE:
@@ -221,12 +270,21 @@ def _unknown(document: Document, way: Way, keys: Mapping[str, Key]) -> str:
             return f"{name} belongs to [{table}]; move it below a line [{table}]"
     if name in TRACE and name not in keys:
         return f"{name} belongs to a trace; {_trace_remedy(name)}"
-    meant = OTHER_NAMES.get(name.lower()) or nearest(name, [*keys, *(TABLES if len(way) == 1 else ())])
-    meant = meant or nearest(name, [*ALL, *TABLES])
-    if meant is None:
-        return f"unknown key {name}; the keys here are {', '.join(keys)}"
-    meaning = ALL[meant].meaning if meant in ALL else TABLES[meant]
-    return f"unknown key {name}; the nearest one is {meant} ({meaning})"
+    if name in RATES and way[0] == "fit":
+        return f"{name} belongs to the guess; write guess = {{ {name} = ... }} below [fit]"
+    return None
+
+
+def _meant(name: str, here: list[str]) -> str | None:
+    """Return the key that a name stands for: by what people call it, or the nearest one, here first."""
+    beginning = next((each for each in OTHER_BEGINNINGS if name.lower().startswith(each)), None)
+    called = OTHER_NAMES.get(name.lower()) or (OTHER_BEGINNINGS[beginning] if beginning else None)
+    return called or nearest(name, here) or nearest(name, [*ALL, *TABLES])
+
+
+def _home(name: str) -> str:
+    table = "film" if name in FILM else "fit" if name in FIT and name not in TOP else None
+    return f"stands below a line [{table}]" if table else "stands at the top or beside its file"
 
 
 def _place(way: Way) -> str:
@@ -286,6 +344,9 @@ def _data_file(document: Document, way: Way, folder: Path, name: str) -> Path:
     file = folder / name
     if is_file(file):
         return file
+    if "*" in name or "?" in name:
+        reason = 'name each file by itself: trace = [ { file = "p1.csv" }, { file = "p2.csv" } ]'
+        raise document.error(way, f"file = {shown(name)}: {reason}")
     there = [path for path in listed(file.parent) if path.is_file() and path.suffix != ".toml"]
     near = next((path.name for path in there if path.stem == file.name), None)
     near = near or nearest(file.name, [path.name for path in there])

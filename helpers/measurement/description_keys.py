@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from helpers.measurement.toml_errors import nearest, plain_number
+from helpers.measurement.toml_errors import nearest, plain_number, without_prefix
 from helpers.units import density_in_cm3, is_time
 
 KINDS = ("TRPL counts", "TA", "TRMC", "density")
@@ -23,6 +23,10 @@ _KIND_NAMES = {
     "ta": "TA",
     "transient absorption": "TA",
     "trmc": "TRMC",
+    "microwave conductivity": "TRMC",
+    "terahertz": "TRMC",
+    "thz": "TRMC",
+    "optp": "TRMC",
     "density": "density",
 }
 _MODES = ("fixed", "free", "shared")
@@ -100,6 +104,8 @@ def word_or_number(*choices: str, check_number: Check) -> Check:
     def check(value: Any) -> Any:
         wanted = f"give a number or {' or '.join(map(shown, choices))}"
         if isinstance(value, str) and plain_number(value) is None:
+            if (meant := without_prefix(value, "Hz")) is not None and SINGLE in choices:
+                raise ValueError(f"write {meant}, a number in Hz without quotes")
             if nearest(value.strip(), list(choices)) is None:
                 raise ValueError(wanted)
             return check_word(value)
@@ -159,6 +165,9 @@ def sign(value: Any) -> str:
     """Return the sign of a signal in words."""
     if not isinstance(value, bool | str) and value in (1, -1):
         return "positive" if value == 1 else "negative"
+    meant = {"+": "positive", "-": "negative", "bleach": "negative"}.get(str(value).strip().lower())
+    if meant:
+        raise ValueError(f'write "{meant}"')
     return word("positive", "negative")(value)
 
 
@@ -195,13 +204,41 @@ def column_names(value: Any) -> tuple[int | str, ...]:
 def parameter_names(value: Any) -> tuple[str, ...]:
     """Return names of parameters, each once."""
     if not isinstance(value, list):
-        raise ValueError('give a list of names, for instance ["G"]')
+        names = re.findall(r"[A-Za-z]\w*", value) if isinstance(value, str) else []
+        raise ValueError(f"give a list of names, for instance {shown(names or ['G'])}")
     for each in value:
         if not isinstance(each, str) or not each.isidentifier():
             raise ValueError(f'{shown(each)} is no name of a parameter; give names in quotes, such as "k3"')
         if value.count(each) > 1:
             raise ValueError(f'"{each}" stands in it twice; name it once')
     return tuple(value)
+
+
+def term_names(value: Any) -> tuple[str, ...]:
+    """Return names of terms of the rate law."""
+    names = parameter_names(value)
+    if strange := [name for name in names if name not in RATES]:
+        raise ValueError(f'"{strange[0]}" is no term of the law; name some of {", ".join(RATES)}')
+    return names
+
+
+def number_of_n0(value: Any) -> str:
+    """Return the mode of the initial density; its number has a key of its own."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"a density stands in the key n0_cm3, in cm^-3; write n0_cm3 = {shown(value)}")
+    if isinstance(value, str) and plain_number(value) is not None:
+        raise ValueError(
+            f"a density stands in the key n0_cm3, in cm^-3; write n0_cm3 = {plain_number(value)}"
+        )
+    return word(*_MODES, "unknown")(value)
+
+
+def file_name(value: Any) -> str:
+    """Return the name of one file."""
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        rows = ", ".join(f'{{ file = "{each}" }}' for each in value)
+        raise ValueError(f"several files stand in the key trace; write trace = [ {rows} ]")
+    return text(value)
 
 
 def guess(value: Any) -> dict[str, float]:
@@ -249,7 +286,7 @@ FILM = {
     ),
 }
 TRACE = {
-    "file": Key("name of the file with the data, beside the description", _A_TEXT, text),
+    "file": Key("name of the file with the data, beside the description", _A_TEXT, file_name),
     "fluence_uJ_cm2": Key(
         "energy of one pulse per area at the sample in µJ/cm^2", "a number above 0", _POSITIVE
     ),
@@ -269,9 +306,7 @@ FIT = {
     "loss": Key("how outliers are weighed", 'one of "linear", "soft_l1", "huber", "cauchy"', word(*LOSSES)),
     "f_scale": Key("residual from which on a robust loss acts, in sigma", "a number above 0", _POSITIVE),
     "window": Key("times that this fit uses, in t_unit", "two numbers, such as [0, 100]", span),
-    "terms": Key(
-        "terms of the law that stay in it", 'a list of names, such as ["k1", "k2"]', parameter_names
-    ),
+    "terms": Key("terms of the law that stay in it", 'a list of names, such as ["k1", "k2"]', term_names),
 }
 _MODE_OR_NUMBER = '"fixed", "free", "shared" or a number'
 TOP = {
@@ -322,16 +357,24 @@ TOP = {
     "n0": Key(
         "whether the initial density is fitted",
         '"fixed", "free", "shared" or "unknown"',
-        word(*_MODES, "unknown"),
+        number_of_n0,
     ),
-    "columns": Key("columns of time, signal and sigma", "two or three numbers or names", column_names),
+    "columns": Key(
+        "columns of time, signal and sigma: columns = [0, 1, 2]",
+        "two or three numbers or names",
+        column_names,
+    ),
     "decimal": Key("decimal mark in the data", '"." or ","', word(".", ",")),
     "repeated": Key("what to do with rows of the same time", '"refuse" or "mean"', word("refuse", "mean")),
     "comment": Key("remarks", _A_TEXT, remark),
     "source": Key("where the data come from", _A_TEXT, remark),
 }
 SINGLE_TRACE = ("file", "fluence_uJ_cm2", "n0_cm3")  # of one trace, may stand at the top, too
-TABLES = {"film": "the absorbing film", "fit": "choices of a fit", "trace": "the traces"}
+TABLES = {
+    "film": "the absorbing film: a line [film], with its keys below it",
+    "fit": "choices of a fit: a line [fit], with its keys below it",
+    "trace": 'the traces: trace = [ { file = "p1.csv", fluence_uJ_cm2 = 1 }, { file = "p2.csv", ... } ]',
+}
 # What people call these things; `nearest` would not find them.
 OTHER_NAMES = {
     "doping": "p0_cm3",
@@ -350,6 +393,34 @@ OTHER_NAMES = {
     "sample": "film",
     "fits": "fit",
     "polarity": "sign",
+    "n_0": "n0_cm3",
+    "unit_of_time": "t_unit",
+    "sigma": "columns",
+    "sigma_column": "columns",
+    "error": "columns",
+    "err": "columns",
+    "model": "terms",
+    "d_nm": "thickness_nm",
+    "d": "thickness_nm",
 }
+# Likewise the beginnings of names, behind which people write units.
+OTHER_BEGINNINGS = {
+    "irf": "response_fwhm",
+    "fwhm": "response_fwhm",
+    "rep_rate": "repetition_Hz",
+    "reprate": "repetition_Hz",
+    "laser": "repetition_Hz",
+    "frequency": "repetition_Hz",
+    "power": "fluence_uJ_cm2",
+    "photons": "fluence_uJ_cm2",
+    "excitation": "fluence_uJ_cm2",
+    "lambda": "wavelength_nm",
+    "alpha": "absorption_per_cm",
+    "absorbance": "absorption_per_cm",
+    "doping": "p0_cm3",
+    "background": "baseline",
+}
+# What the reader of the files finds by itself.
+FOUND_BY_ITSELF = ("delimiter", "separator", "sep", "skip_rows", "skiprows", "header", "encoding", "comments")
 ALL = {**FILM, **FIT, **TRACE, **TOP}
 TAKES = {name: f"{key.takes} ({key.meaning})" for name, key in ALL.items()} | TABLES

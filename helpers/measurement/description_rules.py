@@ -22,8 +22,8 @@ def refuse_contradictions(document: Document, given: Description) -> None:
         (
             given.response is not None,
             "response",
-            "measured responses are not supported yet; delete the line and give response_fwhm, the width of a"
-            " Gaussian response in t_unit",
+            "measured responses are not supported yet; delete the line, and where the width is known give"
+            " response_fwhm, that of a Gaussian response in t_unit",
         ),
         (
             origins is not None and len(origins) != count,
@@ -92,7 +92,7 @@ def _refuse_two_densities(document: Document, given: Description) -> None:
 def _refuse_equal_traces(document: Document, given: Description) -> None:
     for j, trace in enumerate(given.traces):
         for i, other in enumerate(given.traces[:j], 1):
-            if trace.file == other.file:
+            if trace.file.resolve() == other.file.resolve():
                 reason = f"{trace.file.name} is the file of trace {i} already; name another file"
                 raise document.error(("trace", j, "file"), reason)
             if trace.name is not None and trace.name == other.name:

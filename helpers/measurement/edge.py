@@ -54,7 +54,7 @@ def rising_edge(trace: Trace, level: float = 0.0, sign: int = 1) -> Edge | None:
     >>> rising_edge(Trace([-2, -1, 0, 1, 2], [0, 0, 4, 2, 1]))
     Edge(time=-0.5, width=0.8)
     """
-    height = _smooth(trace, sign * (trace.signal - level))
+    height = _smooth(trace, sign * (trace.signal - level), sign)
     peak = int(height.argmax())
     crossings = [_last_crossing(trace.t, height, peak, share) for share in (_LOW, 0.5, _HIGH)]
     low, half, high = crossings
@@ -65,7 +65,7 @@ def rising_edge(trace: Trace, level: float = 0.0, sign: int = 1) -> Edge | None:
     return Edge(half, round(max(high - low, 0.5 * step), 12))
 
 
-def _smooth(trace: Trace, height: np.ndarray) -> np.ndarray:
+def _smooth(trace: Trace, height: np.ndarray, sign: int) -> np.ndarray:
     """Take the running mean over as few points as make the signal stand out of its noise."""
     peak = int(height.argmax())
     near, dark = np.abs(np.diff(height[peak : peak + _NEAR], 2)), height[: peak // 2]
@@ -76,9 +76,12 @@ def _smooth(trace: Trace, height: np.ndarray) -> np.ndarray:
         smooth = uniform_filter1d(height, width, mode="nearest")
         if smooth.max() >= _SEEN * noise / np.sqrt(width):
             return smooth
+    other = "negative" if sign > 0 else "positive"
+    turned = f', or sign = "{other}"' if -height.min() > height.max() else ""
     label = f"trace {trace.name!r}" if trace.name else "the trace"
     raise ValueError(
-        f"{label}: its rise does not stand out of the noise; give time_zero as a number, in the trace's unit"
+        f"{label}: its rise does not stand out of the noise; give time_zero as a number, in the trace's"
+        f" unit{turned}"
     )
 
 

@@ -49,7 +49,12 @@ def with_noise(
         raise ValueError("some traces have sigma and some have none; give it to all of them, or to none")
     if relative_percent is not None or floor is not None:
         if noise in ("poisson", "even") or any(has_sigma):
-            raise ValueError("sigma_relative_percent and sigma_floor are for traces whose noise is not known")
+            raise ValueError(
+                f"{'sigma_floor' if relative_percent is None else 'sigma_relative_percent'} ="
+                f" {floor if relative_percent is None else relative_percent:g}: the noise is known already,"
+                " from a column of standard errors or from noise; leave this out, or read only the columns of"
+                " time and signal"
+            )
         return tuple(_known(trace, relative_percent or 0.0, floor or 0.0) for trace in traces), "sigma"
     if noise == "poisson":
         for trace in traces:

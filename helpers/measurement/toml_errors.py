@@ -51,6 +51,25 @@ def plain_number(text: str) -> str | None:
     return text if re.fullmatch(_NUMBER, text, re.ASCII) else None
 
 
+def without_prefix(text: str, unit: str) -> str | None:
+    """Return a number with a unit such as "80 MHz" in the unit itself; None where it is none.
+
+    Examples
+    --------
+    >>> without_prefix("80 MHz", "Hz"), without_prefix("0.3 um", "nm"), without_prefix("5 ns", "Hz")
+    ('80e6', '0.3e3', None)
+    """
+    found = re.fullmatch(rf"({_NUMBER})\s*(\w*?){unit[-1] if unit == 'nm' else unit}", text.strip())
+    prefixes = (
+        {"": -9, "n": 0, "u": 3, "µ": 3, "μ": 3, "m": 6} if unit == "nm" else {"": 0, "k": 3, "M": 6, "G": 9}
+    )
+    if not found or found[2] not in prefixes or "e" in found[1].lower():
+        return None
+    if unit == "nm" and found[2] == "":
+        return f"{found[1]}e9"
+    return found[1] + (f"e{prefixes[found[2]]}" if prefixes[found[2]] else "")
+
+
 def nearest(name: str, known: Mapping[str, object] | list[str]) -> str | None:
     """Return the known name that resembles a name most, whatever the case; None if none does.
 
@@ -293,7 +312,11 @@ def _number_with_unit(spot: _Spot) -> str | None:
     if not found:
         return None
     wanted = spot.keys.get(spot.key)
+    unit = next((each for each in ("Hz", "nm") if spot.key.endswith(f"_{each}")), None)
+    converted = without_prefix(spot.value, unit) if unit else None
     remedy = f"{spot.key} takes {wanted}" if wanted else spot.write(found[1])
+    if converted:
+        remedy = f"{spot.write(converted)} ({unit})"
     return f"{_cut(spot.value)}: a number stands without its unit; {remedy}"
 
 
@@ -353,7 +376,7 @@ def _braces(spot: _Spot) -> str | None:
         return None
     return (
         f"the braces that open in line {spot.opened[1]} are not closed there; write {{ ... }} in one line, or"
-        " a heading [[trace]] with one entry a line below it"
+        " a heading, [film] or [[trace]], with one entry a line below it"
     )
 
 

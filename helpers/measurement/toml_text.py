@@ -51,9 +51,10 @@ class Document:
 
     def line(self, *way: str | int) -> int | None:
         """Return the line of a key, or that of what it stands in."""
-        while way and way not in self.lines:
+        below = [line for each, line in self.lines.items() if way and each[: len(way)] == way]
+        while way and way not in self.lines and not below:
             way = way[:-1]
-        return self.lines.get(way)
+        return self.lines.get(way, min(below, default=None))
 
     def error(self, way: Way, reason: str) -> ValueError:
         """Return an error that names file and line; without the line where the key does not stand there."""
