@@ -55,11 +55,11 @@ def is_chance(share, count, wanted=0.95):
 
 @pytest.fixture(scope="module")
 def fits():
-    """Return 250 fits of the true law for each kind of noise, and the truth."""
+    """Return 200 fits of the true law for each kind of noise, and the truth."""
     made = {}
     for noise in NOISES:
         rng, each_fit = np.random.default_rng(1), []
-        for _ in range(250):
+        for _ in range(200):
             if noise == "poisson":
                 data, rates = counted(rng, ALL)
             else:
@@ -98,13 +98,13 @@ class TestCoverage:
     def test_profile_intervals_cover_a_rate_that_is_zero_and_its_neighbour(self):
         """G and k3 are zero: both bounds are felt by the interval of k2."""
         rng, covered = np.random.default_rng(3), []
-        for _ in range(120):
+        for _ in range(100):
             found = fit(gaussian(rng, NO_AUGER), NO_AUGER, fixed=())
             for name, curve in profile(found, ["k2", "k3"], points=6).items():
                 low, high = curve.interval95
                 covered.append(low <= getattr(NO_AUGER, name) <= high)
         shares = np.mean(np.reshape(covered, (-1, 2)), axis=0)
-        assert all(is_chance(share, 120) for share in shares), shares
+        assert all(is_chance(share, 100) for share in shares), shares
 
     def test_so_do_those_of_counts(self):
         rng, rates, t = np.random.default_rng(8), (0, 1e-2, 2e-6, 0), np.geomspace(1, 500, 60) - 1
@@ -336,7 +336,8 @@ class TestMisfit:
         rng = np.random.default_rng(18)
         assert all(misfit(fit(trapping(T, 5e-3 * N0, rng), fixed=())).found for _ in range(20))
         for noise, (found, _) in fits.items():
-            assert np.mean([misfit(each).found for each in found]) <= 0.01 + 3 * np.sqrt(0.0099 / 250), noise
+            alarms = sum(misfit(each).found for each in found)
+            assert alarms <= 2 + 3 * np.sqrt(2), noise
 
     def test_noise_of_changing_size_is_no_misfit(self):
         rng = np.random.default_rng(19)
@@ -355,7 +356,7 @@ class TestAdvise:
             words = " ".join(advise(each, profile(each, "n0", points=6)))
             assert ("the scatter grows with the signal" in words) == (each not in even)
 
-    @settings(max_examples=20, deadline=None, derandomize=True)
+    @settings(max_examples=15, deadline=None, derandomize=True)
     @given(
         st.integers(0, 10**6),
         st.lists(st.sampled_from([0.0, 0.01, 1.0, 30.0]), min_size=4, max_size=4),
