@@ -115,6 +115,16 @@ def test_traces_alone_have_a_page_each(tmp_path):
     assert [page.name for page in made(path, tmp_path)] == ["report_fit_1.html", "report_fit_2.html"]
 
 
+def test_noise_of_a_density_is_written_with_its_power_of_ten(tmp_path):
+    n = 40 * np.exp(-np.arange(0, 50, 0.5) / 9) + 0.1 * np.random.default_rng(1).standard_normal(100)
+    rows = [f"{t:g},{value:.5g}" for t, value in zip(np.arange(0, 50, 0.5), n, strict=True)]
+    (tmp_path / "film.csv").write_text("\n".join(["t (ns),n (10^16 cm^-3)", *rows]))
+    (tmp_path / "film.toml").write_text('kind = "density"\nfile = "film.csv"\n[fit]\nterms = ["k1"]\n')
+    (page,) = made(tmp_path / "film.toml", tmp_path)
+    words = page.read_text(encoding="utf-8")
+    assert re.search(r"have the root mean square 0\.[01]\d* × 10\^16 cm\^-3", words)
+
+
 def test_the_command_writes_the_page_and_refuses_in_a_sentence(described, tmp_path):
     command = [sys.executable, str(ROOT / "tools" / "report.py")]
     described.write_text(DESCRIPTION.replace("n0_cm3", "n0_cm"), encoding="utf-8")

@@ -21,6 +21,7 @@ from helpers.kinetics import RATES
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement, load_traces
 from helpers.measurement.description import Description, FitChoice, find, read
+from helpers.measurement.quantity import amount
 from helpers.paths import RESULTS, write_text
 from helpers.plots import STYLE
 from helpers.report.figures import draw_fit, draw_measurement
@@ -185,7 +186,7 @@ def _described(fit: Fit) -> Iterable[str]:
     if fit.problem.is_absolute:
         words = f"Reduced χ² {fit.reduced_chi2:.3g} (1 is expected) with {fit.freedom} degrees of freedom."
     else:
-        size = f"{fit.rmse:.3g} {fit.measurement.signal_unit}".rstrip()
+        size = amount(f"{fit.rmse:.3g}", fit.measurement.signal_unit)
         words = f"The noise is not known; the residuals have the root mean square {size}."
     yield _text("p", words)
 
