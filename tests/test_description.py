@@ -771,6 +771,13 @@ class TestNewcomers:
         ):
             load_measurement(write(data, text))
 
+    def test_a_heading_of_another_name_is_named_by_its_line(self, data):
+        rows = '[[traces]]\nfile = "s1.csv"\n[[traces]]\nfile = "s2.csv"\n'
+        with pytest.raises(
+            ValueError, match=r"mine\.toml, line 7: unknown key traces; the nearest one is trace"
+        ):
+            load_measurement(write(data, f"{TCSPC.replace('file = ', '# ')}{rows}"))
+
     def test_files_of_several_units_of_time_are_brought_to_that_of_the_first(self, data):
         rows = '{file = "ta_ps.csv", n0_cm3 = 1e18}, {file = "ta_ns.csv", n0_cm3 = 2e18}'
         measurement = load_measurement(write(data, f'kind = "TA"\ntrace = [{rows}]\n'))
