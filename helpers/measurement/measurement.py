@@ -61,7 +61,7 @@ class Measurement:
     Parameters
     ----------
     traces : Trace or iterable of Trace
-        All in one unit of time.
+        All in one unit of time. Those of one name are numbered: "film 1" and "film 2".
     kind : {"density", "TRPL counts", "TA", "TRMC"}, optional
         Sets the defaults of what follows; without it they are those of a bare signal (offset fixed at 0,
         time zero at the first point, noise from sigma or even).
@@ -71,7 +71,7 @@ class Measurement:
         With more than one trace: one fit of all, or one fit of each (see `alone`).
     observable : str, Observable or callable, optional
         Kind of signal, or a function of the density.
-    sign : {1, -1}, optional
+    sign : {1, -1, "positive", "negative"}, optional
         Sign of the signal; by default 1 for a density and for luminescence, else taken from the data.
     density_unit : str, optional
         Unit of n0 and hence of the rates; by default the signal's unit for a density, else "cm^-3".
@@ -93,14 +93,15 @@ class Measurement:
     window : (float or None, float or None), optional
         First and last time to use.
     baseline : (float, float), optional
-        Times at which there is only background; it is fitted as the offset, not subtracted.
+        Times before the pulse with only background; it is fitted as the offset, not subtracted.
     time_zero : number, one for each trace, "first", "peak" or "edge", optional
         When the pulse comes, on the traces' axis, found in the window. "peak" leaves out what is before
-        it. "edge" is half the rise; without a response the points within two widths of it are left out.
+        it, but for the baseline. "edge" is half the rise; without a response the points within two widths of it are left out.
     response_fwhm : float, optional
         Full width at half maximum of a Gaussian instrument response, in the traces' unit of time.
     repetition_Hz, repetition_period : float, optional
-        Pulses per second, or the time from pulse to pulse in the traces' unit; neither for single pulses.
+        Pulses per second, or the time from pulse to pulse in the traces' unit; neither, or repetition_Hz =
+        "single", for single pulses. No trace may be longer than the period.
 
     Attributes
     ----------
