@@ -96,7 +96,8 @@ class Measurement:
         Times before the pulse with only background; it is fitted as the offset, not subtracted.
     time_zero : number, one for each trace, "first", "peak" or "edge", optional
         When the pulse comes, on the traces' axis, found in the window. "peak" leaves out what is before
-        it, but for the baseline. "edge" is half the rise; without a response the points within two widths of it are left out.
+        it, but for the baseline. "edge" is half the rise; without a response the points within two widths of
+        it are left out.
     response_fwhm : float, optional
         Full width at half maximum of a Gaussian instrument response, in the traces' unit of time.
     repetition_Hz, repetition_period : float, optional
