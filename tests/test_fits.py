@@ -301,6 +301,15 @@ def test_the_error_of_the_fluence_is_that_of_a_series_taken_20_percent_higher():
 
 
 class TestLikelihood:
+    def test_curved_rows_have_the_slope_of_the_rows_and_the_curvature_of_the_cost(self):
+        counts, expected, step = np.array([40.0]), np.array([25.0]), 1e-3
+        likelihood = Likelihood("poisson")
+        cost, weights, residuals = likelihood.curved_rows(expected, counts)
+        _, others, scaled = likelihood.rows(expected, counts)
+        assert weights * residuals == pytest.approx(others * scaled, rel=1e-12)
+        above, below = (likelihood.rows(expected + each, counts)[0] for each in (step, -step))
+        assert weights[0] ** 2 == pytest.approx((above - 2 * cost + below) / step**2, rel=1e-4)
+
     @pytest.mark.parametrize("expected", [1e-3, 0.2, 3.0, 250.0, 1e5])
     def test_half_the_deviance_is_the_log_of_the_ratio_of_probabilities(self, expected):
         for counts in (0, 1, 3, 250, 100_003):

@@ -1,10 +1,15 @@
-"""run.py: a newcomer's first command either works or says what to do."""
+"""run.py: what its commands do; tests/test_environment.py has the environment that they make."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import json
 import os
+import shutil
+import subprocess
 import sys
+import urllib.request
 
 import nbformat
 import pytest
@@ -24,27 +29,10 @@ def load(name, path):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Return run.py as a module that works on a made-up project in a temporary folder."""
-    module = load("run", ROOT / "run.py")
-    for name in ("requirements.txt", "pyproject.toml"):
-        (tmp_path / name).write_text("some-package==1.0\n", encoding="utf-8")
-    monkeypatch.delenv("CONDA_DEFAULT_ENV", raising=False)
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "workbook-stamp.txt")
-    return module
-
-
-@pytest.fixture
-def installs(run, monkeypatch):
-    """Replace the installation by one that notes whether it began afresh, and ends well."""
-    calls = []
-
-    def install(afresh):
-        calls.append(afresh)
-        run.VENV.mkdir(exist_ok=True)
-
-    monkeypatch.setattr(run, "install", install)
-    return calls
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(ROOT / "run.py", folder)
+    return load("run", folder / "run.py")
 
 
 def test_without_a_command_it_says_what_there_is(run, capsys):
@@ -53,10 +41,10 @@ def test_without_a_command_it_says_what_there_is(run, capsys):
     assert all(f"python run.py {command}" in text for command in ("lab", "test", "all", "clean"))
 
 
-def test_a_mistyped_command_fails_and_installs_nothing(run, installs, capsys):
+def test_a_mistyped_command_fails_and_makes_nothing(run, capsys):
     assert run.main(["tets"]) == 2
     assert "'tets'" in capsys.readouterr().err
-    assert installs == []
+    assert [path.name for path in run.ROOT.iterdir()] == ["run.py"]
 
 
 def test_an_old_python_is_told_which_one_to_get(run, monkeypatch):
@@ -65,50 +53,34 @@ def test_an_old_python_is_told_which_one_to_get(run, monkeypatch):
         run.main(["lab"])
 
 
-def test_the_environment_is_made_once(run, installs):
-    for _ in range(3):
-        assert run.environment_python() == run.venv_python()
-    assert installs == [True]
-
-
-def test_a_new_lock_brings_the_environment_up_to_date(run, installs):
-    run.environment_python()
-    (run.ROOT / "requirements.txt").write_text("some-package==2.0\n", encoding="utf-8")
-    run.environment_python()
-    assert installs == [True, False]
-
-
-def test_a_moved_project_or_another_python_makes_it_afresh(run, installs, monkeypatch):
-    run.environment_python()
-    monkeypatch.setattr(run.platform, "python_version", lambda: "3.99.0")
-    run.environment_python()
-    assert installs == [True, True]
-
-
-def test_an_interrupted_installation_is_repeated(run, monkeypatch):
-    def interrupted(*_options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(run, "make_venv", lambda _afresh: run.VENV.mkdir(exist_ok=True))
-    monkeypatch.setattr(run, "pip", interrupted)
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            run.environment_python()
-    assert not run.STAMP.exists()
-
-
-def test_a_failed_download_says_what_to_check(run, monkeypatch, capsys):
-    # No package can be found without an index: what a machine without a network meets.
-    monkeypatch.setattr(run, "venv_python", lambda: sys.executable)
-    monkeypatch.setattr(run, "clean_environ", lambda: {**os.environ, "PIP_CONFIG_FILE": os.devnull})
-    with pytest.raises(SystemExit, match="connected to the internet") as failure:
-        run.pip("1 package", "--isolated", "--no-index", "--dry-run", "no-such-package==1.0")
-    assert "no-such-package" in str(failure.value)
-
-
 def test_the_exit_status_is_that_of_the_command(run, monkeypatch):
-    monkeypatch.setattr(run, "environment_python", lambda: sys.executable)
+    monkeypatch.setattr(run, "environment", lambda: contextlib.nullcontext(sys.executable))
     assert run.run_python("-c", "raise SystemExit(3)") == 3
+
+
+def test_lab_opens_in_notebooks_and_shows_the_whole_project(run, monkeypatch, tmp_path):
+    for name in ("data", "results", "notebooks"):
+        (run.ROOT / name).mkdir()
+    arguments = []
+    monkeypatch.setattr(run, "run_python", lambda *words: arguments.extend(words))
+    run.lab(["--no-browser", "--allow-root"])
+    driver = load("labdriver", ROOT / "tests" / "browser" / "labdriver.py")
+    port = driver.free_port()
+    arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=x"]
+    environ, log = os.environ | driver.private_folders(tmp_path / "home"), tmp_path / "log.txt"
+    with log.open("wb") as file:
+        command = [sys.executable, *arguments]
+        server = subprocess.Popen(command, cwd=run.ROOT, env=environ, stdout=file, stderr=file)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        driver.wait_until_it_answers(f"{address}/api?token=x", server, log)
+        with urllib.request.urlopen(f"{address}/api/contents?token=x") as answer:
+            shown = {entry["name"] for entry in json.load(answer)["content"]}
+        assert shown == {"data", "results", "notebooks", "run.py"}
+        with urllib.request.urlopen(f"{address}/?token=x") as answer:
+            assert answer.url.partition("?")[0] == f"{address}/lab/tree/notebooks"
+    finally:
+        driver.stop(server)
 
 
 def test_variables_that_lead_python_astray_are_left_behind(run, monkeypatch):
@@ -118,19 +90,21 @@ def test_variables_that_lead_python_astray_are_left_behind(run, monkeypatch):
 
 
 def test_clean_spares_data_and_results(run, capsys):
-    for folder in (
-        "data",
-        "results",
-        "notebooks/.ipynb_checkpoints",
-        "helpers/__pycache__",
-        "build",
-        ".venv",
-    ):
-        (run.ROOT / folder).mkdir(parents=True)
-        (run.ROOT / folder / "file.txt").write_text("x", encoding="utf-8")
+    kept = ("data/mine.csv", "results/mine/1.par", "notebooks/01_a.ipynb")
+    made = (
+        ".venv/a",
+        ".venv.new/a",
+        ".venv.old/a",
+        "build/a",
+        "helpers/__pycache__/a",
+        "results/.1.par.x8_k.part",
+    )
+    for name in (*kept, *made, "notebooks/.ipynb_checkpoints/01_a.ipynb"):
+        (run.ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.ROOT / name).write_text("x", encoding="utf-8")
     assert run.main(["clean"]) == 0
     left = {path.relative_to(run.ROOT).as_posix() for path in run.ROOT.rglob("*") if path.is_file()}
-    assert left == {"data/file.txt", "results/file.txt", "requirements.txt", "pyproject.toml"}
+    assert left == {*kept, "run.py", ".venv.lock"}
 
 
 @pytest.fixture

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from helpers.fits.likelihood import Likelihood
 from helpers.fits.problem import Problem, pose
 from helpers.fits.start import starting_values
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
-
-_LEAST_CURVATURE = 0.01  # of the expected one, where no count was seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,31 +55,6 @@ def _root_mean_square(numbers: np.ndarray) -> float:
     return size * float(np.sqrt(np.mean((numbers / size) ** 2)))
 
 
-class _Counts(Likelihood):
-    """Deviance of counts, of which sliders may leave the model far away.
-
-    The rows carry the curvature y/μ² that the deviance has there, in place of the expected 1/μ, with the
-    same gradient. Scale and background then settle in some ten steps of Newton's method; with the expected
-    curvature, whose steps go too far, they take a hundred and more.
-    """
-
-    def rows(self, expected, data):
-        cost, weights, residuals = super().rows(expected, data)
-        # As long as the sums differ the size of the signal is what is wrong: the expected curvature knows.
-        if not (math.isfinite(cost) and 0.5 * data.sum() < expected.sum() < 2 * data.sum()):
-            return cost, weights, residuals
-        seen = np.where(expected > 0, expected, 1.0)
-        ratio = np.sqrt(np.maximum(data / seen, _LEAST_CURVATURE))
-        return cost, weights * ratio, residuals / ratio
-
-
-def _settling(problem: Problem) -> Problem:
-    """Return the problem with which scale and background are found."""
-    if problem.measurement.noise != "poisson":
-        return problem
-    return replace(problem, likelihoods=tuple(_Counts("poisson") for _ in problem.likelihoods), _last={})
-
-
 class Model:
     """A law for a measurement, computed at any values of the law's parameters and any n0.
 
@@ -119,7 +90,6 @@ class Model:
         self.measurement, self.law = measurement, law
         self.start = _start(measurement, law, guess)
         self.problem = pose(measurement, law, self.start, varied=())
-        self._settling = _settling(self.problem)
         if "n0_factor" in self.start:
             self.densities = np.array(measurement.n0.value)
         else:
@@ -171,7 +141,7 @@ class Model:
         with np.errstate(all="ignore"):
             # Always from the same scales and offsets: the same rows show the same numbers.
             x = self._point(self.start | dict(values) | self.by_name(n0))
-            x = self._settling.settle(x, problem.linear)
+            x = problem.settle(x, problem.linear)
             expected, curves = problem.curves(x), self._on(times).curves(x)
         if not all(np.isfinite(each).all() for each in (*expected, *curves)):
             raise ArithmeticError("these numbers are too large together")

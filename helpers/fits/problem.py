@@ -208,7 +208,8 @@ class Problem:
     def settle(self, x: np.ndarray, free: np.ndarray) -> np.ndarray:
         """Return x with its free linear parameters at their best values for the others.
 
-        One step solves a sum of squares; counts and robust losses take Gauss–Newton steps until they settle.
+        One step solves a sum of squares. Counts take Newton's steps, robust losses those of Gauss and Newton,
+        until they settle.
         """
         moving = self.linear & free
         if not moving.any() or (shapes := self._shapes(x)) is None:
@@ -264,14 +265,20 @@ class Problem:
 
     def _rows(self, j: int, x, shape):
         """Cost, weights and residuals of trace j, whose signal has this shape in units of its scale."""
+        return self.likelihoods[j].rows(*self._expected_and_seen(j, x, shape))
+
+    def _expected_and_seen(self, j: int, x, shape):
         _, _, scale, offset = self._local(j, x)
-        return self.likelihoods[j].rows(scale * shape + offset, self.measurement.traces[j].signal)
+        return scale * shape + offset, self.measurement.traces[j].signal
 
     def _linear_rows(self, x, shapes):
-        """Cost and triangle over the linear parameters alone, with zero columns for the others."""
+        """Cost and triangle over the linear parameters alone, with zero columns for the others.
+
+        Its rows have the cost's own curvature, so that for counts steps are Newton's.
+        """
         cost, tables = 0.0, []
         for j, (shape, _) in enumerate(shapes):
-            part, weights, residuals = self._rows(j, x, shape)
+            part, weights, residuals = self.likelihoods[j].curved_rows(*self._expected_and_seen(j, x, shape))
             if not math.isfinite(part):
                 return math.inf, None
             cost += part
