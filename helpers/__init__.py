@@ -1,19 +1,18 @@
-"""Helpers of the recombination workbook: one room per idea, imports point downwards only.
+"""Helpers of the recombination workbook. Each package says on its first page what it offers and where it is.
 
-The notebooks open these doors; behind each stand the rooms that it needs.
+traces        `Trace`, `load_trace`: a measured decay, read from a file or refused by row
+kinetics      laws dn/dt = f(t, n): the rate law exactly, an equation of one's own numerically
+description   what a TOML file says of a measurement, understood or refused by line
+measurement   `Measurement`: traces and how they were taken; `described.load_measurement`
+guesses       starts kept beside the data of their measurement
+fitting       `fit`: a law joined to a measurement
+uncertainty   `profile`, `bootstrap`, `compare_terms`, `compare`, `misfit`, `advise`
+records       `save` and `load` of fits
+plots         every figure of decays and fits
+panel         `MeasurementPanel`: the sliders
+report        the page that `python run.py fit` writes
+networks      the Keras studies, apart from the rest
+units, paths, progress, entries   used by all: units, folders and whole files, progress bars, entries of JSON
 
-traces        `Trace`, `load_trace`; a file is understood or refused by row in columns, reading,
-              dialects, texts
-kinetics      `Rates`, `solve`, `solve_with_jacobian`; the integrals are in exact_solution
-equations     `solve` and `fit` for an equation of one's own; the ODE solver is in integration
-guesses       `suggest`, `load`, `save`; what is in a JSON file is checked in entries
-fitting       `fit`, `fit_from_guesses` on least_squares; `fit_series` from series, series_model,
-              series_fit, observables, pulses, separable
-uncertainty   `profile`, `bootstrap`, `compare_terms`, `advise`; in profiles, profile_path,
-              model_choice, advice, series_advice
-records       `save`, `load` of .par files
-excitation    from a laser pulse to a density; units: from the data's units to cm and s
-plots         figures of one trace; plots_errors and plots_physics the others; slopes, valley
-bench         `MeasurementPanel`, the sliders; kept_guesses: what is kept with its button
-remainder     the Keras studies, apart from the rest: with digits, digit_networks, network_plots, backend
+A package imports only from those named above it; pyproject.toml lists the layers, and a test holds them.
 """

@@ -6,8 +6,8 @@ FOLDER holds the four MNIST files (or set WORKBOOK_MNIST, or put them into data/
 fetches and checks them. After each seed the record goes to results/digits_full_mnist.json and the weights
 to build/digits_seed_0.keras, so that stopping early loses only the seed at work.
 
-The recipe is helpers.digit_networks.Recipe. The 10,000 test images choose nothing: not the recipe, not the
-epoch. They are looked at once, after the last one.
+The recipe is helpers.networks.digit_networks.Recipe. The 10,000 test images choose nothing: not the recipe,
+not the epoch. They are looked at once, after the last one.
 """
 
 import argparse
@@ -18,9 +18,9 @@ import platform
 import time
 from dataclasses import asdict
 
-from helpers import digits
-from helpers.backend import keras_module
-from helpers.digit_networks import Recipe, accuracy, predict, train_small_network
+from helpers.networks import digits
+from helpers.networks.backend import keras_module
+from helpers.networks.digit_networks import Recipe, accuracy, predict, train_small_network
 from helpers.paths import RESULTS, ROOT, write_text
 
 RECORD = RESULTS / "digits_full_mnist.json"

@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
-from helpers.excitation import carrier_density
-from helpers.fits import Fit, fit
+from helpers.fitting import Fit, fit
 from helpers.kinetics import Equation
 from helpers.measurement import Measurement
+from helpers.measurement.excitation import carrier_density
 from helpers.paths import DATA
 from helpers.traces import load_trace
 

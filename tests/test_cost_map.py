@@ -9,8 +9,8 @@ from matplotlib.contour import ContourSet
 from scipy.ndimage import label
 
 from helpers import plots
-from helpers.fits import cost_surface
-from helpers.fits import fit as fitted
+from helpers.fitting import cost_surface
+from helpers.fitting import fit as fitted
 from helpers.paths import DATA
 from helpers.traces import load_trace
 

@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import fits, plots
-from helpers.fits import cost_surface
+from helpers import fitting, plots
+from helpers.fitting import cost_surface
 from helpers.kinetics import Rates, solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace
@@ -25,7 +25,7 @@ GUESS = Rates(0, 0.1, 0.1, 0.1)
 @pytest.mark.parametrize("trace", [TRACE, WEIGHTED], ids=["plain", "weighted"])
 @pytest.mark.parametrize("loss", ["linear", "cauchy"])
 def test_the_map_is_the_cost_that_the_fit_minimised(trace, loss):
-    fit = fits.fit(trace, GUESS, loss=loss, f_scale=0.5)
+    fit = fitting.fit(trace, GUESS, loss=loss, f_scale=0.5)
     first, second = np.linspace(0, 0.5, 3), np.linspace(0, 0.1, 4)
     cost = cost_surface.cost_at(fit, ("k2", "k3"), *np.meshgrid(first, second))
     assert cost.shape == (4, 3)
@@ -37,7 +37,7 @@ def test_the_map_is_the_cost_that_the_fit_minimised(trace, loss):
 
 
 def test_a_path_runs_from_the_guess_to_the_fit():
-    fit = fits.fit(TRACE, GUESS, record_path=True)
+    fit = fitting.fit(TRACE, GUESS, record_path=True)
     path = cost_surface.path_of(fit)
     np.testing.assert_allclose(path[0, :4], [*GUESS])
     np.testing.assert_allclose(path[-1], fit.values)
@@ -45,24 +45,24 @@ def test_a_path_runs_from_the_guess_to_the_fit():
 
 def test_a_fit_without_a_path_says_how_to_keep_it():
     with pytest.raises(ValueError, match="record_path=True"):
-        cost_surface.path_of(fits.fit(TRACE, GUESS))
+        cost_surface.path_of(fitting.fit(TRACE, GUESS))
 
 
 def test_one_parameter_is_a_round_valley():
-    fit = fits.fit(TRACE, GUESS, fixed=["G", "k1", "k3", "n0"])
+    fit = fitting.fit(TRACE, GUESS, fixed=["G", "k1", "k3", "n0"])
     assert cost_surface.condition(fit) == pytest.approx(1.0)
 
 
 def test_only_units_of_equal_sensitivity_do_not_depend_on_the_data_s_units():
     fast = Trace(TRACE.t * 1000, TRACE.signal / 50)  # ps for ns, and another density
-    here, there = (fits.fit(trace) for trace in (TRACE, fast))
+    here, there = (fitting.fit(trace) for trace in (TRACE, fast))
     equal = [cost_surface.condition(fit, 1 / cost_surface.sensitivities(fit)) for fit in (here, there)]
     assert equal[0] == pytest.approx(equal[1], rel=1e-3)
     assert cost_surface.condition(there) > 10 * cost_surface.condition(here)
 
 
 def test_the_condition_number_is_that_of_differences_of_the_curve():
-    fit = fits.fit(TRACE, fixed=["G", "k3", "n0"])
+    fit = fitting.fit(TRACE, fixed=["G", "k3", "n0"])
     columns = []
     for name in ("k1", "k2"):
         ends = [replace(fit.rates, **{name: getattr(fit.rates, name) + step}) for step in (1e-5, -1e-5)]
@@ -75,7 +75,7 @@ def test_the_condition_number_is_that_of_differences_of_the_curve():
 
 @pytest.mark.parametrize("name", ["units of the data", "natural", "equal sensitivity"])
 def test_descent_never_goes_up_and_never_below_zero(name):
-    fit = fits.fit(TRACE, GUESS)
+    fit = fitting.fit(TRACE, GUESS)
     units = {"natural": fit.problem.scales, "equal sensitivity": 1 / cost_surface.sensitivities(fit)}.get(
         name, 1.0
     )
@@ -88,7 +88,7 @@ def test_descent_never_goes_up_and_never_below_zero(name):
 
 
 def test_descent_starts_along_the_steepest_slope():
-    fit = fits.fit(TRACE, GUESS)
+    fit = fitting.fit(TRACE, GUESS)
     start = np.array([0.5, 0.5, 0.5, 0.5, 3.0])
     step = np.diff(cost_surface.descend(fit.problem, start, steps=1), axis=0)[0]
     slope = [
@@ -101,14 +101,14 @@ def test_descent_starts_along_the_steepest_slope():
 
 
 def test_descent_at_the_minimum_stays_there():
-    fit = fits.fit(TRACE, GUESS, fixed=())
+    fit = fitting.fit(TRACE, GUESS, fixed=())
     way = cost_surface.descend(fit.problem, np.array(fit.values), units=fit.problem.scales, steps=5)
     np.testing.assert_allclose(way[-1], fit.values, rtol=1e-3, atol=1e-6)
 
 
 def test_what_no_residual_feels_neither_moves_nor_stops_the_descent():
     """An inverted signal: every rate ends at zero, where the curve is flat and feels none of them."""
-    fit = fits.fit(Trace(T, -1 - TRACE.signal), GUESS)
+    fit = fitting.fit(Trace(T, -1 - TRACE.signal), GUESS)
     units = 1 / cost_surface.sensitivities(fit)
     assert np.isfinite(units).all()
     way = cost_surface.descend(fit.problem, [0, 0.1, 0.1, 0.1, 0.1], units=units, steps=5)
@@ -116,14 +116,14 @@ def test_what_no_residual_feels_neither_moves_nor_stops_the_descent():
 
 
 def test_a_fit_without_a_model_is_refused_in_a_sentence():
-    failed = fits.fit(TRACE, (0, 0, 1e300, 0))
+    failed = fitting.fit(TRACE, (0, 0, 1e300, 0))
     for ask in (cost_surface.sensitivities, cost_surface.condition):
         with pytest.raises(ValueError, match=r"this fit has no model .*: fit from another guess"):
             ask(failed)
 
 
 def test_no_free_parameter_no_condition_number():
-    assert np.isnan(cost_surface.condition(fits.fit(TRACE, GUESS, fixed=["G", "k1", "k2", "k3", "n0"])))
+    assert np.isnan(cost_surface.condition(fitting.fit(TRACE, GUESS, fixed=["G", "k1", "k2", "k3", "n0"])))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def counted():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         measurement = Measurement(trace, kind="TRPL counts", time_zero=0, n0="unknown")
-    return fits.fit(measurement, (0, 0.3, 0.3, 0.1), record_path=True)
+    return fitting.fit(measurement, (0, 0.3, 0.3, 0.1), record_path=True)
 
 
 class TestFitsOfAnyMeasurement:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import kinetics
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import Rates
 from helpers.paths import DATA
 from helpers.traces import load_trace

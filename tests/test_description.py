@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.fits import likelihood
-from helpers.measurement import description_keys as keys
+from helpers.description import DescribedTrace, Description, Film, FitChoice, find, keys, read
+from helpers.description.toml_errors import plain_number
+from helpers.fitting import likelihood
 from helpers.measurement.described import load_measurement
-from helpers.measurement.description import DescribedTrace, Description, Film, FitChoice, find, read
-from helpers.measurement.toml_errors import plain_number
 from helpers.paths import DATA
 
 TEMPLATES = sorted((DATA / "templates").glob("*.toml"))

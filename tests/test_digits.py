@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers import digit_networks, digits, network_plots
+from helpers.networks import digit_networks, digits, pictures
 from helpers.paths import ROOT
 
 GENUINE = ROOT.parent / "shared" / "data" / "mnist"
@@ -282,6 +282,6 @@ def test_the_record_of_the_long_run_holds_its_own_sums():
 
 def test_answers_are_counted_by_their_true_class():
     labels = np.array([0, 1, 1, 3])
-    shares = network_plots.answer_shares(labels, np.array([0, 0, 1, 3]))
+    shares = pictures.answer_shares(labels, np.array([0, 0, 1, 3]))
     assert shares[:2, 1].tolist() == [0.5, 0.5]
     assert np.isnan(shares[:, 2]).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers import kinetics, records
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import Equation, Rates, integration
 from helpers.measurement import Measurement, Observable, Quantity
 from helpers.traces import Trace

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from helpers.excitation import (
+from helpers.measurement.excitation import (
     absorbed_share,
     carrier_density,
     density_profile,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import records
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import Equation, RateLaw
 from helpers.measurement import Measurement, Quantity
 from helpers.paths import ROOT

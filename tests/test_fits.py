@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from helpers.fits import Likelihood, fit, suggest
-from helpers.fits.problem import pose
-from helpers.fits.start import starting_values
+from helpers.fitting import Likelihood, fit, suggest
+from helpers.fitting.problem import pose
+from helpers.fitting.start import starting_values
 from helpers.kinetics import Equation, RateLaw, equilibrium, solve
 from helpers.measurement import Measurement, Observable, Quantity
 from helpers.traces import Trace

@@ -10,7 +10,7 @@ from scipy.integrate import odeint
 from scipy.optimize import least_squares
 
 from helpers import kinetics
-from helpers.fits import fit, fit_from_guesses, suggest, table
+from helpers.fitting import fit, fit_from_guesses, suggest, table
 from helpers.kinetics import Rates, natural_rates, solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.excitation import carrier_density
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import Equation
 from helpers.measurement import Measurement, Observable, Quantity
+from helpers.measurement.excitation import carrier_density
 from helpers.paths import DATA
 from helpers.traces import Trace, load_trace
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers import records
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import solve
 from helpers.measurement import Measurement, Observable, Quantity
 from helpers.measurement.described import load_measurement

@@ -13,7 +13,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import Coefficient, Law, Rates, solve_with_jacobian
 from helpers.measurement import Measurement
 from helpers.paths import DATA

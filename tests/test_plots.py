@@ -13,12 +13,12 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from helpers import plots
-from helpers.fits import cost_surface
-from helpers.fits import fit as fitted
+from helpers.fitting import cost_surface
+from helpers.fitting import fit as fitted
 from helpers.measurement import Measurement
 from helpers.paths import DATA
-from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace, load_trace
+from helpers.traces.slopes import decay_rates, decay_terms
 
 TRACE = load_trace(DATA / "sample_data.csv", t_unit="ns", signal_unit="10^16 cm^-3")
 DECAY = TRACE.from_peak()

@@ -8,8 +8,8 @@ import pytest
 from five_fits import EQUATION, counts, density
 
 from helpers import plots
-from helpers.decays import density_decays
-from helpers.fits import fit, suggest
+from helpers.fitting import fit, suggest
+from helpers.fitting.decays import density_decays
 from helpers.kinetics import RateLaw, solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from five_fits import EQUATION, LAWS, MAKE, density, made
 
-from helpers import plots, plots_errors, plots_physics, records
-from helpers.evidence import profile
-from helpers.fits import fit
+from helpers import plots, records
+from helpers.fitting import fit
 from helpers.kinetics import rate_terms, solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace
+from helpers.uncertainty import profile
 
 SINGLE = ["density", "counts", "equation"]
 SEVERAL = ["series", "equation on a series"]
@@ -117,7 +117,7 @@ class TestPlotFit:
         np.testing.assert_array_equal(plain.lines[0].get_ydata(), trace.signal)
         np.testing.assert_array_equal(turned.lines[0].get_ydata(), -trace.signal)
         assert turned.get_ylabel() == "−signal (OD)"
-        assert plots_physics.plot_series(found)[0].get_ylabel() == "−signal (OD)"
+        assert plots.plot_series(found)[0].get_ylabel() == "−signal (OD)"
 
     def test_a_fit_that_could_not_be_computed_shows_its_data(self):
         upper, _ = plots.plot_fit(fit(density(), (0, 0, 1e300, 0)))
@@ -145,7 +145,7 @@ class TestCorrelation:
     @pytest.mark.parametrize("name", MAKE)
     def test_rows_and_columns_bear_the_fit_s_own_names(self, name):
         found = made(name)
-        ax = plots_errors.plot_correlation(found)
+        ax = plots.plot_correlation(found)
         for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
             assert tuple(label.get_text() for label in labels) == found.names
         np.testing.assert_array_equal(ax.images[0].get_array().filled(np.nan), found.correlation)
@@ -154,7 +154,7 @@ class TestCorrelation:
         assert shown[(second, first)] == f"{np.array(found.correlation)[first, second]:+.2f}"
 
     def test_the_figure_grows_with_the_parameters(self):
-        small, large = (plots_errors.plot_correlation(made(name)).figure for name in ("density", "series"))
+        small, large = (plots.plot_correlation(made(name)).figure for name in ("density", "series"))
         assert (large.get_size_inches() > 1.5 * small.get_size_inches()).all()
 
 
@@ -193,26 +193,26 @@ class TestProfiles:
     def test_curve_parabola_and_unit_are_those_of_the_fit(self, name):
         found = made(name)
         chosen = [each for each in found.names if found.status[each] == "free"][-2:]
-        axes = plots_errors.plot_profiles(Profiles(found, chosen))
+        axes = plots.plot_profiles(Profiles(found, chosen))
         for ax, each in zip(axes, chosen, strict=True):
             drawn = {line.get_label(): line.get_data() for line in ax.lines}
             np.testing.assert_allclose(drawn["profile"][1], drawn["parabola"][1])
             assert ax.get_title() == f"{each}: determined"
-            assert ax.get_xlabel() == plots_errors.axis_label(each, found.units[each])
+            assert ax.get_xlabel() == plots.axis_label(each, found.units[each])
         known = found.problem.is_absolute
         assert axes[0].get_ylabel() == ("Δχ²" if known else "Δχ² (noise from the residuals)")
 
     def test_an_interval_without_an_end_is_drawn_as_far_as_the_curve_goes(self):
         curves = Profiles(made("counts"), ["offset"])
         curves["offset"].interval95 = (-np.inf, np.inf)
-        (ax,) = plots_errors.plot_profiles(curves)
+        (ax,) = plots.plot_profiles(curves)
         values = curves["offset"].values
         (span,) = ax.patches
         assert (span.get_x(), span.get_x() + span.get_width()) == pytest.approx((values[0], values[-1]))
 
     def test_the_profiles_of_a_fit_are_drawn(self):
         found = made("density")
-        ax, *_ = plots_errors.plot_profiles(profile(found, ["k1"]))
+        ax, *_ = plots.plot_profiles(profile(found, ["k1"]))
         assert ax.get_xlabel() == "k1 (1/ns)"
 
 
@@ -220,13 +220,13 @@ class TestPhysics:
     @pytest.mark.parametrize("name", OF_RATE_LAW)
     @pytest.mark.parametrize("kind", ["counts", "series"])
     def test_luminescence_is_drawn_against_density(self, name, kind):
-        ax = getattr(plots_physics, name)(made(kind))
+        ax = getattr(plots, name)(made(kind))
         assert ax.get_xlabel() in ("n (cm$^{-3}$)", "time since the pulse (ns)")
         ax.figure.canvas.draw()
 
     def test_decay_rates_of_counts_lie_on_the_fitted_law(self):
         found = made("series")
-        ax = plots_physics.plot_decay_orders(found)
+        ax = plots.plot_decay_orders(found)
         for container in ax.containers:
             n, rate = container[0].get_data()
             assert abs(np.median(rate / rate_terms(n, found.rates).sum(axis=0)) - 1) < 0.2
@@ -235,13 +235,13 @@ class TestPhysics:
     @pytest.mark.parametrize("kind", OWN)
     def test_terms_of_the_rate_law_are_refused_for_an_own_equation(self, name, kind):
         with pytest.raises(ValueError, match=r"terms of dn/dt .* which Equation\(traps_and_light: k1, k2\)"):
-            getattr(plots_physics, name)(made(kind))
+            getattr(plots, name)(made(kind))
         assert plt.get_fignums() == []
 
     @pytest.mark.parametrize("kind", MAKE)
     def test_every_law_s_traces_are_drawn_with_residuals_in_sigma(self, kind):
         found = made(kind)
-        _, lower = plots_physics.plot_series(found)
+        _, lower = plots.plot_series(found)
         for line, rest in zip(lower.lines, found.residuals(in_sigma=True), strict=False):
             np.testing.assert_array_equal(line.get_ydata(), rest)
 
@@ -251,7 +251,7 @@ class TestPhysics:
             begin = 1.0 + solve(4.0, begin, rates)
         trace = Trace(t, solve(t, begin, rates), t_unit="ns", signal_unit="cm^-3")
         found = fit(Measurement(trace, repetition_period=4.0), rates)
-        ax = plots_physics.plot_shares_over_time(found)
+        ax = plots.plot_shares_over_time(found)
         of_traps = rates[1] / (rates[1] + rates[2] * begin)
         assert ax.lines[0].get_ydata()[0] == pytest.approx(100 * of_traps, rel=1e-3)
         assert begin > 1.3

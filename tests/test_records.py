@@ -13,8 +13,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from helpers import kept_guesses, kinetics, paths, records
-from helpers.fits import fit, fit_from_guesses
+from helpers import guesses, kinetics, paths, records
+from helpers.fitting import fit, fit_from_guesses
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement
 from helpers.paths import DATA, ROOT
@@ -46,7 +46,7 @@ def test_each_measurement_has_files_of_its_own(decay, tmp_path):
 
 def test_the_committed_records_are_those_of_the_sample():
     measurement = load_measurement("sample_data")
-    starts = kept_guesses.load(measurement) | {"automatic": None}
+    starts = guesses.load(measurement) | {"automatic": None}
     for path, guess in zip(records.paths_for(measurement, 4, ROOT / "results"), starts.values(), strict=True):
         record, found = records.load(path), fit(measurement, guess)
         assert record.belongs_to(measurement)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import remainder
-from helpers.backend import keras_module
+from helpers.networks import remainder
+from helpers.networks.backend import keras_module
 
 NUMBERS = np.arange(101)
 
@@ -112,7 +112,7 @@ def test_the_backend_is_the_users_choice_and_starts_silently(chosen, used):
     environ = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     if chosen:
         environ["KERAS_BACKEND"] = chosen
-    code = "from helpers.backend import keras_module; print(keras_module().backend.backend())"
+    code = "from helpers.networks.backend import keras_module; print(keras_module().backend.backend())"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )

@@ -136,7 +136,7 @@ def test_the_command_writes_the_page_and_refuses_in_a_sentence(described, tmp_pa
 
 def test_the_pictures_show_every_trace_and_the_residuals():
     measurement = load_measurement("fluence_series")
-    from helpers.fits import fit
+    from helpers.fitting import fit
 
     found = fit(measurement)
     figure = draw_fit(found)

@@ -19,19 +19,10 @@ from packaging.requirements import Requirement
 from helpers.paths import RESULTS, ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-ROOMS = sorted(path for path in (ROOT / "helpers").glob("*.py") if path.stem != "__init__")
+MODULES = sorted((ROOT / "helpers").rglob("*.py"))
 TEXTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
 PAGES = [path for path in (*TEXTS, *NOTEBOOKS) if path.exists()]
 
-# The house, ground floor first: a room imports only rooms named before it.
-ORDER = (
-    *("paths", "progress", "units", "texts", "entries", "dialects", "reading", "columns", "traces", "slopes"),
-    *("kinetics", "excitation", "measurement", "kept_guesses", "fits", "evidence", "decays", "records"),
-    *("plots_style", "plots_fit", "plots_measurement", "plots", "plots_physics", "plots_errors"),
-    *("backend", "network_plots", "remainder", "digits", "digit_networks"),
-)
-# The Keras studies stand beside the house: no other room imports them.
-APART = {"network_plots", "remainder", "digits", "digit_networks"}
 LATE = {"keras", "jax", "tensorflow", "torch", "mlxtend"}  # seconds to import, so inside functions only
 LONGEST_CELL = 15
 MOST_IGNORED = {"08": 8, "09": 8}  # only training results differ in their digits between processors
@@ -209,30 +200,32 @@ def elsewhere(target: str) -> bool:
 
 
 class TestHelpers:
-    """Whoever reads one room understands it from the rooms below it, and importing it is quick."""
+    """Importing a module is quick, it prints nothing, and its name means one thing only."""
 
-    @pytest.fixture(params=ROOMS, ids=names(ROOMS))
-    def room(self, request):
+    @pytest.fixture(params=MODULES, ids=[path.relative_to(ROOT).as_posix() for path in MODULES])
+    def module(self, request):
         return request.param
 
-    def test_import_downwards_only(self, room):
-        assert room.stem in ORDER, f"add {room.stem!r} to ORDER in tests/test_repository.py, on its floor"
-        below = set(ORDER[: ORDER.index(room.stem)]) - APART
-        used = used_rooms(ast.parse(room.read_text(encoding="utf-8")))
-        assert used <= below, f"{room.name} imports {sorted(used - below)}, which are not below it"
-
-    def test_import_the_heavy_packages_only_where_used(self, room):
-        tree = ast.parse(room.read_text(encoding="utf-8"))
+    def test_import_the_heavy_packages_only_where_used(self, module):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
         at_import = {name.split(".")[0] for node in outside_functions(tree) for name in imported(node)}
         assert at_import.isdisjoint(LATE)
 
-    def test_leave_the_telling_to_the_notebooks(self, room):
+    def test_leave_the_telling_to_the_notebooks(self, module):
         calls = [
             node
-            for node in ast.walk(ast.parse(room.read_text(encoding="utf-8")))
+            for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
         assert [call.lineno for call in calls if call.func.id == "print"] == []
+
+
+def test_no_module_bears_the_name_of_what_its_package_exports():
+    # `from helpers.fitting import fit` must not bring a module one day and a function the next.
+    for door in (ROOT / "helpers").rglob("__init__.py"):
+        package = pkgutil.resolve_name(".".join(door.parent.relative_to(ROOT).parts))
+        modules = {path.stem for path in door.parent.glob("*.py")}
+        assert modules.isdisjoint(getattr(package, "__all__", ())), door
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -243,11 +236,6 @@ def imported(node: ast.AST) -> list[str]:
         package = ".".join(filter(None, ["helpers" if node.level else None, node.module]))
         return [f"{package}.{alias.name}" for alias in node.names]
     return []
-
-
-def used_rooms(tree: ast.Module) -> set[str]:
-    everything = [name.split(".") for node in ast.walk(tree) for name in imported(node)]
-    return {parts[1] for parts in everything if parts[0] == "helpers" and len(parts) > 1}
 
 
 def outside_functions(node: ast.AST) -> list[ast.AST]:

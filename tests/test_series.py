@@ -14,16 +14,16 @@ from scipy.special import gammaln
 from scipy.stats import t as student
 
 from helpers import kinetics
-from helpers.evidence import advise, profile
-from helpers.fits import fit, suggest
-from helpers.fits.problem import pose
-from helpers.fits.start import starting_values
+from helpers.fitting import fit, suggest
+from helpers.fitting.problem import pose
+from helpers.fitting.start import starting_values
 from helpers.kinetics import RateLaw, Rates
 from helpers.measurement import Measurement, Observable, Quantity
 from helpers.measurement.quantity import MODES
 from helpers.measurement.response import clock
 from helpers.paths import ROOT
 from helpers.traces import Trace
+from helpers.uncertainty import advise, profile
 
 MAPBI3 = Rates(0, 1.5e7, 0.6e-10, 1.6e-28)  # /s, cm^3/s, cm^6/s: table 3 of PMC10347435
 PEARS = Rates(0, 0.01, 5e-19, 0)  # /ns, cm^3/ns: the example that the PEARS program ships with

@@ -7,8 +7,8 @@ import pytest
 
 from helpers.kinetics import solve
 from helpers.paths import DATA
-from helpers.slopes import decay_rates, decay_terms
 from helpers.traces import Trace, load_trace
+from helpers.traces.slopes import decay_rates, decay_terms
 
 T = np.concatenate([np.arange(0, 200) / 100, np.arange(20, 200) / 10])
 

@@ -656,7 +656,7 @@ def test_what_is_no_text_is_called_by_its_name(tmp_path, content, words):
 
 
 def test_a_huge_file_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.texts._LARGEST_FILE", 1000)
+    monkeypatch.setattr("helpers.traces.texts._LARGEST_FILE", 1000)
     assert_refused(write(tmp_path, "0,1\n" * 251), "larger than")
     assert_refused(write(tmp_path, gzip.compress(b"0,1\n" * 251)), "larger than")
 

@@ -17,14 +17,14 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, nnls
 
 from helpers import kinetics
-from helpers.evidence import advise, bootstrap, compare_terms, contour, misfit, profile
-from helpers.evidence.profile_path import LEVELS
-from helpers.evidence.thresholds import chance, thresholds
-from helpers.fits import fit
-from helpers.fits.minimise import triangle_of
+from helpers.fitting import fit
+from helpers.fitting.minimise import triangle_of
 from helpers.kinetics import RATES, Rates
 from helpers.measurement import Measurement
 from helpers.traces import Trace
+from helpers.uncertainty import advise, bootstrap, compare_terms, contour, misfit, profile
+from helpers.uncertainty.profile_path import LEVELS
+from helpers.uncertainty.thresholds import chance, thresholds
 
 T = np.concatenate([np.linspace(0, 20, 40, endpoint=False), np.linspace(20, 480, 60)])
 ALL = Rates(0.5, 1e-2, 1e-3, 1e-6)

@@ -284,6 +284,30 @@ def shares(t_end: float, n0: float, rates) -> np.ndarray:
     return carriers / total if total > 0 else carriers
 
 
+def internal_quantum_yield(n, rates) -> np.ndarray:
+    """Share k2·n²/(k1·n + k2·n² + k3·n³) of the carriers that recombine radiatively at the density n.
+
+    Examples
+    --------
+    >>> float(internal_quantum_yield(2.0, (0, 1.0, 1.0, 0.25)))
+    0.5
+    """
+    _, first, second, third = rate_terms(n, rates)
+    return second / (first + second + third)
+
+
+def density_of_best_yield(rates) -> float:
+    """Density √(k1/k3) at which the internal quantum yield is largest; infinite without Auger recombination.
+
+    Examples
+    --------
+    >>> density_of_best_yield((0, 1.0, 1.0, 0.25))
+    2.0
+    """
+    _, k1, _, k3 = rates
+    return math.sqrt(k1 / k3) if k3 > 0 else math.inf
+
+
 def _evaluate(t, n0, rates, *, with_jacobian):
     t = _checked_times(t)
     n0 = checked_density(n0)

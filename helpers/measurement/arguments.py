@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from helpers.measurement import description_keys as keys
-from helpers.measurement.toml_errors import nearest
+from helpers.description import keys
+from helpers.description.toml_errors import nearest
 from helpers.traces import Trace
 
 _FACTORS = {"wavelength_nm": 1e-7, "thickness_nm": 1e-7, "absorption_per_cm": 1.0, "reflection": 1.0}  # cgs

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from helpers.columns import choose, time_unit
-from helpers.measurement.description import DescribedTrace, Description, find, read
+from helpers.description import DescribedTrace, Description, find, read
 from helpers.measurement.measurement import Measurement
-from helpers.reading import Table, read_table
 from helpers.traces import Trace, load_trace
+from helpers.traces.columns import choose, time_unit
+from helpers.traces.table import Table, read_table
 from helpers.units import seconds
 
 _SIGNS = {"positive": 1, "negative": -1, None: None}

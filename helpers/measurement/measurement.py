@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.excitation import carrier_density
-from helpers.measurement import description_keys as keys
+from helpers.description import keys
 from helpers.measurement.arguments import (
     baseline_of,
     checked,
@@ -26,6 +25,7 @@ from helpers.measurement.arguments import (
 )
 from helpers.measurement.consistency import refuse_contradictions, windowed
 from helpers.measurement.edge import Edge, rising_edge
+from helpers.measurement.excitation import carrier_density
 from helpers.measurement.noise import with_noise
 from helpers.measurement.observable import Observable, as_observable
 from helpers.measurement.quantity import Quantity, amount, as_quantity

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from helpers import entries
-from helpers.fits import Fit
+from helpers.fitting import Fit
 from helpers.measurement import Measurement
 from helpers.paths import RESULTS, write_text
 from helpers.records.first_version import as_second_version
@@ -49,7 +49,7 @@ def save(fit: Fit, path: str | Path) -> Path:
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from helpers.fits import fit
+    >>> from helpers.fitting import fit
     >>> from helpers.traces import Trace
     >>> found = fit(Trace(np.arange(9.0), 2 / (1 + np.arange(9.0))))
     >>> with tempfile.TemporaryDirectory() as folder:

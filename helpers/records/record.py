@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.fits import Fit, Minimum
-from helpers.fits.problem import Problem, pose
-from helpers.fits.search import Options
+from helpers.fitting import Fit, Minimum
+from helpers.fitting.problem import Problem, pose
+from helpers.fitting.search import Options
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, as_measurement

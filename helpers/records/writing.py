@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from helpers.fits import Fit
+from helpers.fitting import Fit
 from helpers.records.record import FitRecord, by_name
 from helpers.records.rounding import DATA_DIGITS, DIGITS, ERROR_DIGITS, rounded, rounded_value
 from helpers.records.stamps import described, law_stamp, stamp

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.fits import Fit
+from helpers.fitting import Fit
 from helpers.measurement import Measurement
 from helpers.plots import COLOURS
 from helpers.traces import Trace

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers import evidence, plots_errors, records
-from helpers.fits import Fit, fit_from_guesses
+from helpers import plots, records, uncertainty
+from helpers.description import Description, FitChoice, find, read
+from helpers.fitting import Fit, fit_from_guesses
 from helpers.kinetics import RATES
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement, load_traces
-from helpers.measurement.description import Description, FitChoice, find, read
 from helpers.measurement.quantity import amount
 from helpers.paths import RESULTS, write_text
 from helpers.plots import STYLE
@@ -175,7 +175,7 @@ def _described(fit: Fit) -> Iterable[str]:
     if not fit.converged:
         yield _text("p", f"The fit has not converged ({fit.message}): its numbers are no minimum.", "warning")
         return
-    if evidence.misfit(fit).found:
+    if uncertainty.misfit(fit).found:
         words = (
             "No: the residuals are structured, so that the law misses something. Every number below is then"
             " the number of a wrong law, and its error is too small."
@@ -207,16 +207,16 @@ def _examined(fit: Fit) -> Iterable[str]:
         yield _text("p", "Errors are not examined, because the fit has not converged.", "warning")
         return
     names = [name for name in fit.law.names if fit.free[fit.problem.index(name)]]
-    curves = evidence.profile(fit, names)
+    curves = uncertainty.profile(fit, names)
     yield _table(curves.table().map(_number))
-    axes = plots_errors.plot_profiles(curves)
+    axes = plots.plot_profiles(curves)
     yield _figure(
         axes[0].figure, "Profile of each rate: how much worse the fit becomes away from its best value"
     )
-    yield _list(evidence.advise(curves.fit, curves))
+    yield _list(uncertainty.advise(curves.fit, curves))
     yield _text("h2", "Which terms do the data ask for?")
     try:
-        ladder = evidence.compare_terms(curves.fit)
+        ladder = uncertainty.compare_terms(curves.fit)
     except ValueError as reason:
         yield _text("p", str(reason))
         return

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.integrate import RK45, odeint
 from scipy.optimize import least_squares
 
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import Rates, solve, solve_with_jacobian
 from helpers.traces import Trace
 

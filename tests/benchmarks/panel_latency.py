@@ -41,7 +41,7 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel
 DATA = """
 import numpy as np, ipywidgets as widgets
 from helpers import kinetics
-from helpers.bench import MeasurementPanel
+from helpers.panel import MeasurementPanel
 from helpers.traces import Trace
 t = np.linspace(0, 300, 1000)
 noise = 0.5 * np.random.default_rng(1).standard_normal(t.size)

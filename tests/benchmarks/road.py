@@ -1,4 +1,4 @@
-"""Fits of `helpers.fits`: time of a fit, and share of random starts that reach the best minimum.
+"""Fits of `helpers.fitting`: time of a fit, and share of random starts that reach the best minimum.
 
     python tests/benchmarks/road.py [--starts COUNT]
 
@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import solve
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement

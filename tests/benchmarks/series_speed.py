@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from helpers.fits import fit_from_guesses
+from helpers.fitting import fit_from_guesses
 from helpers.kinetics import Rates, natural_rates, solve
 from helpers.paths import DATA
 from helpers.traces import Trace, load_trace

@@ -10,11 +10,11 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from helpers import kinetics
-from helpers.evidence import advise, bootstrap, compare_terms, contour, profile
-from helpers.fits import fit
+from helpers.fitting import fit
 from helpers.kinetics import RATES, Rates
 from helpers.measurement.described import load_measurement
 from helpers.traces import Trace
+from helpers.uncertainty import advise, bootstrap, compare_terms, contour, profile
 
 POINTS, RUNS = 1000, 5
 

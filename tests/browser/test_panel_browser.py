@@ -14,7 +14,7 @@ import pytest
 from labdriver import browser_page, execute, jupyterlab, open_and_run
 from playwright.sync_api import expect
 
-from helpers import kept_guesses
+from helpers import guesses
 from helpers.measurement.described import load_measurement
 from helpers.paths import DATA, ROOT
 
@@ -243,7 +243,7 @@ def test_a_kept_guess_is_in_the_file_and_in_the_menu(panel, lab):
         panel.wait_box("k2", k2)
         panel.press("keep")
         panel.wait_text("status", f"text.startsWith('Kept as number {number}')")
-    kept = kept_guesses.load(load_measurement(lab[2]))
+    kept = guesses.load(load_measurement(lab[2]))
     assert list(kept)[3:] == ["by hand, number 1", "by hand, number 2"]
     assert [each["k2"] for each in kept.values()][3:] == [0.00234, 0.0045]
     menu = panel.page.locator(".kept select")

@@ -1,0 +1,163 @@
+"""What a description must say, and what in it cannot hold together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from helpers.description.keys import FILM
+from helpers.description.toml_text import Document
+
+if TYPE_CHECKING:
+    from helpers.description import Description
+
+
+def refuse_contradictions(document: Document, given: Description) -> None:
+    """Refuse what cannot hold together, or is not possible yet."""
+    count = len(given.traces)
+    origins = given.time_zero if isinstance(given.time_zero, tuple) else None
+    own = any(trace.time_zero is not None for trace in given.traces)
+    relative = given.sigma_relative_percent or 0.0
+    has_sigma = given.sigma_relative_percent is not None or given.sigma_floor is not None
+    rules = (
+        (
+            given.response is not None,
+            "response",
+            "measured responses are not supported yet; delete the line, and where the width is known give"
+            " response_fwhm, that of a Gaussian response in t_unit",
+        ),
+        (
+            origins is not None and len(origins) != count,
+            "time_zero",
+            f"time_zero holds {len(origins or ())} entries for {count} trace(s); give one for each trace, or"
+            " a single one without brackets",
+        ),
+        (
+            origins is not None and own,
+            "time_zero",
+            "time_zero stands in a trace, too; delete it there, or delete this list",
+        ),
+        (
+            has_sigma and given.noise in ("poisson", "even"),
+            "noise",
+            f"sigma_relative_percent and sigma_floor say how large the noise is, which contradicts noise ="
+            f' "{given.noise}"; delete this line',
+        ),
+        (
+            relative > 0 and given.sigma_floor is None,
+            "sigma_relative_percent",
+            "without sigma_floor the noise would be zero where the signal is; add sigma_floor = ..., the"
+            " noise without signal",
+        ),
+        (
+            has_sigma and relative == 0 and given.sigma_floor is None,
+            "sigma_relative_percent",
+            "the noise would be zero; give a number above 0 and sigma_floor, or delete the line",
+        ),
+        (
+            given.sign == "negative" and given.kind in ("TRPL counts", "density"),
+            "sign",
+            f'a signal of the kind "{given.kind}" is not negative; delete the line',
+        ),
+        (
+            given.n0 == "unknown" and given.kind == "density",
+            "n0",
+            'n0 = "unknown" is for a signal of unknown scale; a density begins at its own first value,'
+            " delete the line",
+        ),
+    )
+    for is_wrong, key, reason in rules:
+        if is_wrong:
+            raise document.error((key,), reason)
+    _refuse_mixed(document, given)
+    _refuse_two_densities(document, given)
+    _refuse_equal_traces(document, given)
+
+
+def _refuse_two_densities(document: Document, given: Description) -> None:
+    for j, trace in enumerate(given.traces):
+        way = ("trace", j, "n0_cm3") if document.line("trace") else ("n0_cm3",)
+        if trace.n0_cm3 is not None and trace.fluence_uJ_cm2 is not None:
+            raise document.error(
+                way, "fluence_uJ_cm2 and n0_cm3 both say what the pulse makes; keep one of them"
+            )
+        if trace.n0_cm3 is not None and given.n0 == "unknown":
+            raise document.error(way, 'n0_cm3 is given although n0 = "unknown"; delete one of them')
+    if given.kind == "density" and given.signal_unit and given.density_unit not in (None, given.signal_unit):
+        raise document.error(
+            ("signal_unit",),
+            "the signal is the density itself, and density_unit names another unit; delete signal_unit",
+        )
+
+
+def _refuse_equal_traces(document: Document, given: Description) -> None:
+    for j, trace in enumerate(given.traces):
+        for i, other in enumerate(given.traces[:j], 1):
+            if trace.file.resolve() == other.file.resolve():
+                reason = f"{trace.file.name} is the file of trace {i} already; name another file"
+                raise document.error(("trace", j, "file"), reason)
+            if trace.name is not None and trace.name == other.name:
+                reason = f"{trace.name!r} is the name of trace {i} already; give another name"
+                raise document.error(("trace", j, "name"), reason)
+
+
+def _refuse_mixed(document: Document, given: Description) -> None:
+    """Refuse fluences or densities that some traces have and others lack."""
+    for key in ("fluence_uJ_cm2", "n0_cm3"):
+        lacking = [j for j, trace in enumerate(given.traces) if getattr(trace, key) is None]
+        if lacking and len(lacking) < len(given.traces):
+            names = ", ".join(f"{j + 1} ({given.traces[j].file.name})" for j in lacking)
+            raise document.error(
+                ("trace", lacking[0]),
+                f"{key} is missing in trace {names}; give it in every trace, or in none",
+            )
+
+
+def ask_for_missing(document: Document, given: Description) -> None:
+    """Ask for what changes a rate and has no default, all of it at once."""
+    wanted = [*_missing_for_counts(given), *_missing_for_density(given)]
+    if wanted:
+        listed = "".join(f"\n- {each}." for each in wanted)
+        raise document.error((), f"what changes the rates has no default, and is missing here:{listed}")
+
+
+def _missing_for_counts(given: Description) -> list[str]:
+    wanted = []
+    if given.kind == "TRPL counts" and given.p0_cm3 is None:
+        wanted.append(
+            "p0_cm3: density of carriers in the dark from doping in cm^-3. Luminescence goes with n(n + p0),"
+            " and k1 halves when doping is left out. Add at the top of the file p0_cm3 = 0 for an"
+            " undoped film"
+        )
+    if given.kind == "TRPL counts" and given.repetition_Hz is None:
+        wanted.append(
+            "repetition_Hz: pulses per second. Carriers that are left from one pulse add to the next ones."
+            ' Add at the top of the file repetition_Hz = 1e6 (your number), or repetition_Hz = "single" for'
+            " pulses so far apart that the sample recovers"
+        )
+    return wanted
+
+
+def _missing_for_density(given: Description) -> list[str]:
+    """Return what is missing to know the density just after the pulse; a calibrated signal says it itself."""
+    if given.n0 == "unknown":
+        return []
+    if given.traces[0].fluence_uJ_cm2 is not None:
+        if given.film is not None:
+            return []
+        keys = "; ".join(f"{name} = ... ({key.meaning})" for name, key in FILM.items())
+        return [
+            f"the film that absorbs the pulse. Add at the end of the file a line [film], and below it {keys}"
+        ]
+    is_known = given.traces[0].n0_cm3 is not None
+    if is_known or (given.kind == "density" and given.n0 not in ("fixed", "shared")):
+        return []
+    wanted = (
+        "the density just after the pulse: k2 goes with 1/n0 and k3 with 1/n0^2. Give each trace"
+        " fluence_uJ_cm2 = ... in µJ/cm^2, and the film below a line [film]; or give each trace n0_cm3 = ..."
+    )
+    if given.kind == "density":
+        return [f"{wanted} in cm^-3; or delete the line n0, then it is fitted"]
+    return [
+        f'{wanted} in cm^-3; or add at the top of the file n0 = "unknown", then the fit gives k1, k2·n0 and'
+        " k3·n0^2"
+    ]

@@ -1,0 +1,234 @@
+"""The search for the minimum of a law's problem: what is varied, where it begins, when it begins again."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.fitting.minimise import Minimum, minimise
+from helpers.fitting.parameters import Parameter, chosen, parameters_of
+from helpers.fitting.problem import Problem, pose
+from helpers.fitting.start import starting_values
+from helpers.kinetics import RateLaw
+from helpers.kinetics.law import Law
+from helpers.measurement import Measurement
+
+_UNSEEN = 100.0  # times the largest signal of the data
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a minimum is searched: evaluations after which it is given up, and whether the path is kept."""
+
+    max_evaluations: int = 200
+    record_path: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.max_evaluations, numbers.Integral) or self.max_evaluations < 1:
+            raise ValueError(f"max_evaluations = {self.max_evaluations!r}: give a whole number, 1 or more")
+
+
+class Found(NamedTuple):
+    """Outcome of a search: the fields of a fit."""
+
+    problem: Problem
+    minimum: Minimum
+    free: np.ndarray
+    guess: dict[str, float]
+    options: Options
+
+
+def find_minimum(
+    measurement: Measurement,
+    guess=None,
+    *,
+    law: Law,
+    fixed: Iterable[str] | None = None,
+    loss: str = "linear",
+    f_scale: float = 1.0,
+    options: Options = Options(),
+) -> Found:
+    """Pose the problem of a law for a measurement and minimise it; arguments are those of `fit`."""
+    if not isinstance(law, Law):
+        raise ValueError(f"law = {law!r:.60}: give RateLaw(), or Equation(function, names) of a function")
+    parameters = parameters_of(law, measurement)
+    held = chosen(law.held if fixed is None else fixed, parameters, "fixed")
+    _refuse_open_scale(measurement, law, held)
+    start = starting_values(measurement, law, guess, held)
+    free = np.array([each.name not in held and _may_move(each, measurement) for each in parameters])
+    varied = (
+        None if isinstance(law, RateLaw) else [p.name for p, f in zip(parameters, free, strict=True) if f]
+    )
+    problem = pose(measurement, law, start, varied=varied, loss=loss, f_scale=f_scale)
+    x = problem.point(np.array([start[each.name] for each in parameters]))
+    reason = _reason_against(problem, x)
+    minimum = _search(problem, x, free, options)
+    if reason and minimum.triangle is None:
+        minimum = replace(minimum, message=f"the model cannot be computed at the start: {reason}")
+    return Found(problem, minimum, free, start, options)
+
+
+def _may_move(parameter: Parameter, measurement: Measurement) -> bool:
+    return parameter.kind != "n0" or measurement.n0.mode != "fixed"
+
+
+def _refuse_open_scale(measurement: Measurement, law: Law, held) -> None:
+    """Refuse a free scale beside a free n0: more signal could be more carriers or more light from each."""
+    scale_moves = measurement.scale.mode != "fixed" and not _all_held("scale", len(measurement), held)
+    n0_moves = measurement.n0.mode != "fixed" and not _all_held("n0", len(measurement), held)
+    if scale_moves and n0_moves and isinstance(law, RateLaw):
+        raise ValueError(
+            "n0 and scale are both free, and no data can tell more carriers from more signal of each: fix n0"
+            ' (from the fluence), or fix the scale (scale="fixed" or a number)'
+        )
+
+
+def _all_held(kind: str, count: int, held) -> bool:
+    own = {kind} if count == 1 else {f"{kind}_{j + 1}" for j in range(count)}
+    return own <= set(held) or f"{kind}_factor" in held
+
+
+def _reason_against(problem: Problem, x: np.ndarray) -> str:
+    """Compute the start once, and say why it cannot be computed; a slip in an own function is raised."""
+    own = not isinstance(problem.law, RateLaw) or problem.measurement.observable.function is not None
+    counted = problem.measurement.noise == "poisson"
+    if not own and not (counted and any(link.values(x)[-1] == 0 for link in problem.links)):
+        return ""
+    try:
+        with np.errstate(all="ignore"):
+            curves = problem.curves(x)
+    except ArithmeticError as error:
+        return _described(error) if own else ""
+    except ValueError:
+        if own:
+            raise
+        return ""
+    if counted:
+        _refuse_counts_in_the_dark(problem.measurement, curves)
+    for trace, curve in zip(problem.measurement.traces, curves, strict=True):
+        if own and not np.isfinite(curve).all():
+            first = int(np.argmin(np.isfinite(curve)))
+            words = f"the signal is {curve[first]:g} at t = {trace.t[first]:g}"
+            return f"{words}; change the observable or the guess"
+    return ""
+
+
+def _described(error: ArithmeticError) -> str:
+    """Return the words of an error; one that Python raised in an own function with its name."""
+    if type(error) is ArithmeticError:
+        return str(error)
+    trail = error.__traceback__
+    while trail is not None and trail.tb_next is not None:
+        trail = trail.tb_next
+    where = "" if trail is None else f" in {trail.tb_frame.f_code.co_name!r}"
+    return f"{type(error).__name__} ({error}){where}; change that function or the guess"
+
+
+def _refuse_counts_in_the_dark(measurement: Measurement, curves) -> None:
+    """Refuse counts before the pulse where the background is held at 0: no rates make them possible."""
+    for j, (trace, curve) in enumerate(zip(measurement.traces, curves, strict=True)):
+        zero = float(measurement.time_zero[j])
+        dark = (trace.t < zero) & (trace.signal > 0) & (curve == 0)
+        if measurement.repetition_period is None and dark.any():
+            label = f"trace {trace.name!r}" if trace.name else "the trace"
+            first = int(dark.argmax())
+            raise ValueError(
+                f"{label}: {trace.signal[first]:g} counts at t = {trace.t[first]:g}, before the pulse at"
+                f" {zero:g}, and the background is held at 0, which allows none: let it be fitted (offset"
+                " free, and not in `fixed`), hold it at its level (`guess`), or begin the window at the pulse"
+            )
+
+
+def _search(problem: Problem, x: np.ndarray, free: np.ndarray, options: Options) -> Minimum:
+    """Minimise; where that ends on the plateau of a law that is over at once, slow the law and go again."""
+    search = partial(
+        minimise, problem, free=free, max_evaluations=options.max_evaluations, record=options.record_path
+    )
+    minimum = _not_run_away(problem, search(_resolved(problem, x, free)), free)
+    if problem.linear.any() and (blind := _without_signal(problem, minimum)):
+        words = f"no signal of this sign was found in {', '.join(blind)}: check sign, baseline and window"
+        return replace(minimum, converged=False, message=words)
+    again = _resolved(problem, minimum.x, free)
+    if minimum.triangle is None or np.array_equal(again, minimum.x):
+        return minimum
+    second = _not_run_away(problem, search(again), free)
+    best = min(second, minimum, key=lambda each: each.cost)
+    evaluations = minimum.evaluations + second.evaluations
+    best = replace(best, path=minimum.path + second.path, evaluations=evaluations)
+    if not np.array_equal(_resolved(problem, best.x, free), best.x):
+        words = "the fitted law is at equilibrium before the second point: the data do not resolve its rates"
+        best = replace(best, converged=False, message=words)
+    return best
+
+
+def _without_signal(problem: Problem, minimum: Minimum) -> list[str]:
+    """Return the names of scales that ended at 0: their traces say nothing of the law."""
+    return [
+        each.name
+        for each, x in zip(problem.parameters, minimum.x, strict=True)
+        if each.kind == "scale" and x == 0 and minimum.triangle is not None
+    ]
+
+
+def _not_run_away(problem: Problem, minimum: Minimum, free: np.ndarray) -> Minimum:
+    """Say so where scale and rates have run away: a signal that no point shows, gone before the first one.
+
+    Of n ∝ 1/t or 1/√t, which is what early points leave when they are missing, any scale is a fit.
+    """
+    if minimum.triangle is None or problem.measurement.repetition_period is not None:
+        return minimum
+    for j, link in enumerate(problem.links):
+        place = link.index[-2]
+        if place < 0 or not free[place]:
+            continue
+        times = _seen_by(problem, minimum.x, j)
+        if times > _UNSEEN:
+            words = _run_away(problem, j, times, free)
+            return replace(minimum, converged=False, message=words)
+    return minimum
+
+
+def _run_away(problem: Problem, j: int, times: float, free: np.ndarray) -> str:
+    trace, laws = problem.measurement.traces[j], problem.law.parameters
+    may = [each.name for each, moves in zip(laws, free, strict=False) if moves and each.order not in (0, 1)]
+    remedies = ["give the scale"]
+    if problem.measurement.response_fwhm is None:
+        remedies.insert(0, "give response_fwhm, with which the points at the edge count")
+    if may:
+        remedies.append(f"hold {' and '.join(may)} at known values (`guess` and `fixed`)")
+    label = f" of trace {trace.name!r}" if trace.name else ""
+    return (
+        f"no minimum: just after the pulse the fitted signal{label} is {times:.1e} times the largest of the"
+        " data, which do not show the first decay and cannot tell scale and rates apart;"
+        f" {', or '.join(remedies)}"
+    )
+
+
+def _seen_by(problem: Problem, x: np.ndarray, j: int) -> float:
+    """Signal that the pulse adds to trace j at its very start, in units of the largest that the data show."""
+    *values, n0, scale, offset = problem.links[j].values(x)
+    signal = problem.measurement.traces[j].signal - offset
+    states, _ = problem.law.start(np.array(values), n0)
+    with np.errstate(all="ignore"):
+        start, _ = problem.measurement.observable.signal(
+            states if problem.law.states == 1 else states[None, :]
+        )
+        return float(np.abs(scale * start[0]) / (np.abs(signal).max() or 1.0))
+
+
+def _resolved(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return `x` with rates that the data resolve: not over before the second point, in trains not all 0."""
+    count = len(problem.law.parameters)
+    if problem.measurement.repetition_period is not None:
+        if isinstance(problem.law, RateLaw) and not x[1:count].any():
+            return np.where(free & (np.arange(len(x)) < count) & (np.arange(len(x)) > 0), 1.0, x)
+        return x
+    span = max(float(clock.nodes.max()) for clock in problem.clocks)
+    first = min(float(clock.nodes[clock.nodes > 0].min()) for clock in problem.clocks) / span
+    slowed = problem.law.slowed(x[:count], free[:count], first)
+    return x if slowed is x[:count] or np.array_equal(slowed, x[:count]) else np.append(slowed, x[count:])

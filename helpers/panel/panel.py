@@ -1,0 +1,350 @@
+"""The slider panel of any measurement: move the law's parameters and n0 by hand, and fit from there."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+
+from helpers import fitting, guesses, kinetics
+from helpers.guesses import Kept
+from helpers.kinetics import RATES, RateLaw, Rates
+from helpers.kinetics.law import Law
+from helpers.measurement import Measurement, Quantity, as_measurement
+from helpers.panel.controls import in_turn
+from helpers.panel.frame import LEFT, SliderPanel
+from helpers.panel.model import Model
+from helpers.panel.picture import MeasurementView
+from helpers.panel.rows import rows_of
+from helpers.panel.texts import raised, share_bar, shares_text
+from helpers.traces import Trace
+from helpers.units import axis_label
+
+_NARROW = 46  # pixels of a label that LEFT has space for
+_MOST_NUMBERS = 4  # in a line of the picture
+_WORDS = {"scale": "scale", "offset": "background"}
+
+
+class MeasurementPanel(SliderPanel):
+    """Sliders for a law's parameters and n0 over a measurement, with curves and residuals drawn live.
+
+    Scale and background are at their best values at every move; they are shown beside the RMSE. A term of
+    the law that is not ticked is 0; other parameters, and n0, are held at their value. For several traces
+    the row n0 is a factor on each trace's n0.
+
+    Parameters
+    ----------
+    data : Trace, sequence of Trace, or Measurement
+        Bare traces are taken as densities from their first point on.
+    guess : Rates, numbers, or mapping of name to value, optional
+        Where the sliders begin; by default the automatic guess of the rate law.
+    law : Law, optional
+        The rate law by default.
+    path : path, optional
+        File of the kept guesses; by default the one beside the measurement's description, from which the
+        notebooks read, or data/NAME.guesses.json for a measurement made in Python. See
+        `helpers.guesses`.
+
+    Attributes
+    ----------
+    values : dict of name to value
+        All parameters with which the curves are drawn; terms that are off are 0.
+    rates : Rates
+        Likewise, for the rate law.
+    n0 : ndarray
+        Density of each trace.
+    residuals : list of ndarray
+        Data − model of each trace.
+    rmse : float
+    kept : list of Kept
+        The guesses of this law in the file.
+    controls, buttons : dict
+        The widgets, by parameter and by name ("suggest", "fit", "keep", "reset").
+    fit : Fit or None
+        The last one made here.
+
+    Raises
+    ------
+    ValueError, ArithmeticError
+        For a guess that is missing (an own equation has no automatic one) or has no curve. Later on
+        whatever goes wrong is said in the panel.
+
+    Examples
+    --------
+    >>> trace = Trace([0, 1, 2], [4, 2, 1])
+    >>> panel = MeasurementPanel(trace, (0, np.log(2), 0, 0), path="no guesses yet.json")
+    >>> round(panel.rmse, 12), panel
+    (0.0, MeasurementPanel(G, k1, k2, k3, n0))
+    """
+
+    view: MeasurementView
+
+    def __init__(
+        self,
+        data: Trace | Sequence[Trace] | Measurement,
+        guess: Rates | Sequence[float] | Mapping[str, float] | None = None,
+        *,
+        law: Law | None = None,
+        path: str | Path | None = None,
+    ) -> None:
+        self.measurement = as_measurement(data)
+        self.law = RateLaw() if law is None else law
+        self.path = None if path is None else Path(path)
+        self._model = Model(self.measurement, self.law, guess)
+        self.densities = self._model.densities  # to which a factor refers
+        rows = rows_of(self._model, self.say, self._redraw)
+        self._linear = widgets.HTML().add_class("linear")
+        width = LEFT + int(rows["n0"].on.layout.width.removesuffix("px")) - _NARROW
+        heading = _heading(self.law, self.measurement)
+        super().__init__(MeasurementView(self.measurement), rows, heading, extra=[self._linear], width=width)
+        self.say("")
+        self._read_kept()
+        self._begin()
+
+    def __repr__(self) -> str:
+        return f"MeasurementPanel({', '.join(self.controls)})"
+
+    @property
+    def values(self) -> dict[str, float]:
+        """All parameters with which the curves are drawn."""
+        return self._shown.values
+
+    @property
+    def rates(self) -> Rates:
+        """G, k1, k2, k3 as the curves are drawn with them.
+
+        Raises
+        ------
+        ValueError
+            For another law.
+        """
+        if not isinstance(self.law, RateLaw):
+            raise ValueError(f"{self.law!r} has no G, k1, k2, k3: take panel.values")
+        return Rates(*(self.controls[name].effective for name in RATES))
+
+    @property
+    def n0(self) -> np.ndarray:
+        """Density of each trace as the curves are drawn with it."""
+        value = self.controls["n0"].effective
+        return self.densities * value if len(self.measurement) > 1 else np.array([value])
+
+    @property
+    def residuals(self) -> list[np.ndarray]:
+        """Data − model of each trace."""
+        return self._shown.residuals
+
+    @property
+    def rmse(self) -> float:
+        """Root mean square of the residuals of all traces."""
+        return self._shown.rmse
+
+    @in_turn
+    def set(self, values: Mapping[str, float]) -> None:
+        """Set rows by name with one redraw; switches on the terms that are not zero.
+
+        Parameters
+        ----------
+        values : mapping of name to value
+            "n0" is the density of one trace, and a factor for several.
+        """
+        if unknown := set(values) - set(self.controls):
+            names = ", ".join(self.controls)
+            raise ValueError(f"there is no {', '.join(sorted(unknown))}; the rows are {names}")
+        with self._one_redraw():
+            for name, value in values.items():
+                self.controls[name].take(value)
+
+    def _begin(self) -> None:
+        """Put all rows to where they began, ticks included."""
+        start, law = self._model.start, self.law
+        several = len(self.measurement) > 1
+        with self._one_redraw():
+            self.densities = self._model.densities
+            for name in law.names:
+                row = self.controls[name]
+                row.on.value = name not in law.held or (row.is_term and start[name] != 0)
+                row.value = start[name]
+            self.controls["n0"].on.value = self.measurement.n0.mode != "fixed"
+            self.controls["n0"].value = start.get("n0_factor", 1.0) if several else float(self.densities[0])
+
+    def _law_values(self) -> dict[str, float]:
+        return {name: self.controls[name].effective for name in self.law.names}
+
+    @in_turn
+    def _redraw(self, _=None) -> None:
+        """Compute the model where the rows stand; send the picture first, then the numbers."""
+        if self._held:
+            return
+        try:
+            self._shown = self._model.at(self._law_values(), self.n0, self.view.t_curves)
+            png = self.view.draw(self._shown.curves, self._shown.scaled)
+        except Exception as failure:  # an own equation may fail in any way; the picture stays
+            self.readout.value = "<b>no curve</b>"
+            self.say(f"There is no curve for these numbers: {failure}. The picture shows the last one.")
+            return
+        self.picture.value = png
+        self.readout.value = f"<b>{raised(self._rmse_text())}</b>"
+        self._linear.value = "<br>".join(f"<small>{raised(line)}</small>" for line in self._linear_texts())
+        shares = self._shares()
+        self.split.value = "" if shares is None else share_bar(shares) + shares_text(shares)
+
+    def _rmse_text(self) -> str:
+        unit = self.measurement.signal_unit
+        text = f"RMSE {self.rmse:.6g}" + (f" ({unit})" if unit else "")
+        return text if self.measurement.noise == "even" else f"{text}, {self._shown.rms_scaled:.4g} sigma"
+
+    def _linear_texts(self, *, short: bool = False) -> list[str]:
+        """Lines with the scales and backgrounds that were found; short ones of several have no unit."""
+        lines = []
+        for kind, word in _WORDS.items():
+            found = [each for each in self._model.problem.parameters if each.kind == kind]
+            if found:
+                digits = 3 if short else 4
+                numbers = ", ".join(f"{self.values[each.name]:.{digits}g}" for each in found[:_MOST_NUMBERS])
+                unit = "" if short and len(found) > 1 else found[0].unit
+                more = ", …" if len(found) > _MOST_NUMBERS else ""
+                factor = " factor" if found[0].name.endswith("_factor") else ""
+                lines.append(f"{word}{factor} {numbers}{more} {unit}".rstrip())
+        return lines
+
+    def _shares(self) -> np.ndarray | None:
+        """Shares of the decay; only for one decay after one pulse by the rate law."""
+        single = len(self.measurement) == 1 and self.measurement.repetition_period is None
+        if not (single and isinstance(self.law, RateLaw)):
+            return None
+        end = float(self.measurement.traces[0].t[-1] - self.measurement.time_zero[0])
+        return kinetics.shares(end, self.n0[0], self.rates)
+
+    def _notes(self) -> list[str]:
+        lines, shares = self._linear_texts(short=True), self._shares()
+        sigma = "" if self.measurement.noise == "even" else f", {self._shown.rms_scaled:.4g} sigma"
+        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.measurement.signal_unit) + sigma]
+        notes += [axis_label("", line).strip(" ()") for line in lines]
+        return notes if shares is None else [*notes, shares_text(shares)]
+
+    def _suggest(self) -> None:
+        if not isinstance(self.law, RateLaw):
+            self.say("There is no automatic guess for an equation of your own; move the sliders.")
+            return
+        # Generation is part of a guess only where it is asked for.
+        known = {} if self.controls["G"].on.value else {"G": 0.0}
+        suggested = fitting.suggest(self.measurement, fixed=known)
+        with self._one_redraw():
+            self.densities = self._model.densities
+            for name, value in zip(RATES, suggested, strict=True):
+                self.controls[name].take(value)
+            self.controls["n0"].take(1.0 if len(self.measurement) > 1 else float(self.densities[0]))
+        self.say("Matched to the integrals of the data: a start for a fit.")
+
+    def _search(self, fixed: Sequence[str]) -> fitting.Fit:
+        measurement, n0 = self.measurement, self._model.by_name(self.n0)
+        if "n0" not in fixed and measurement.n0.mode == "fixed":
+            several = len(measurement) > 1
+            mode, densities = ("shared", self.densities) if several else ("free", self.n0)
+            measurement = measurement.with_quantities(n0=Quantity(densities, mode))
+            n0 = {"n0_factor" if several else "n0": self.controls["n0"].value}
+        return fitting.fit(measurement, self._law_values() | n0, law=self.law, fixed=fixed)
+
+    def _show_fit(self) -> None:
+        fit = self.fit
+        with self._one_redraw():
+            for name in self.law.names:
+                self.controls[name].take(fit.values[name])
+            if self.controls["n0"].on.value:
+                self._take_n0(fit)
+        self.say(self._words_of(fit))
+
+    def _take_n0(self, fit: fitting.Fit) -> None:
+        row = self.controls["n0"]
+        if len(self.measurement) == 1:
+            row.value = float(fit.n0[0])
+        elif "n0_factor" in fit.names:
+            row.value = float(fit.values["n0_factor"])
+        else:  # each trace its own: from now on a factor refers to what was found
+            self.densities, row.value = fit.n0, 1.0
+
+    def _words_of(self, fit: fitting.Fit) -> str:
+        """Say what was free, what was held, and how well it fits."""
+        pairs = zip(fit.problem.parameters, fit.free, strict=True)
+        free = list(dict.fromkeys(each.kind for each, is_free in pairs if is_free))
+        rows = {name: row for name, row in self.controls.items() if name not in free}
+        dropped = [name for name, row in rows.items() if row.is_term]
+        held = [name for name in rows if name not in dropped]
+        words = f"Fitted; free: {', '.join(_WORDS.get(name, name) for name in free)}"
+        words += f"; held at zero: {', '.join(dropped)}" if dropped else ""
+        words += f"; held: {', '.join(held)}" if held else ""
+        quality = f"reduced χ² {fit.reduced_chi2:.4g}" if fit.problem.is_absolute else f"RMSE {fit.rmse:.6g}"
+        return f"{words}. {fit.evaluations} evaluations, {quality}."
+
+    def _reset(self) -> None:
+        self._begin()
+        self.say("")
+
+    def _here(self) -> Kept:
+        return Kept("", self._law_values(), self.n0.tolist())
+
+    def _load_kept(self) -> list[Kept]:
+        kept, others = guesses.read(self.measurement, self.law, path=self.path)
+        if others:
+            self.say(f"Guesses of other laws are kept for this measurement, too: {others}, not shown here.")
+        return [self._with_n0(each) for each in kept]
+
+    def _with_n0(self, guess: Kept) -> Kept:
+        """Return a guess with a density for each trace: where it has none, those that are measured."""
+        known = guess.n0 is not None and len(guess.n0) == len(self.measurement)
+        return guess if known else replace(guess, n0=self._model.densities.tolist())
+
+    def _save_kept(self, guess: Kept) -> str:
+        path = guesses.add(guess.values, self.measurement, self.law, n0=guess.n0, path=self.path)
+        if self.path is None and self.measurement.file is None:
+            return f"{path.name} in the folder {path.parent.name}: this measurement has no description"
+        return path.name
+
+    def _take_kept(self, guess: Kept) -> None:
+        self.densities, value = self._row_of(guess)
+        self.set({name: guess.values[name] for name in self.law.names} | {"n0": value})
+
+    def _row_of(self, guess: Kept) -> tuple[np.ndarray, float]:
+        """Densities to which the row n0 refers, and its value, with which a guess comes back."""
+        n0, measured = np.array(guess.n0), self._model.densities
+        if len(n0) == 1:
+            return measured, float(n0[0])
+        factor = float(n0[0] / measured[0]) if measured[0] else 1.0
+        # Division rounds: of the numbers beside each other the one that the row was set to.
+        for each in (float(f"{factor:.12g}"), factor):
+            if np.array_equal(measured * each, n0):
+                return measured, each
+        return n0, 1.0
+
+    def _draw_kept(self, guesses: list[Kept]) -> None:
+        curves = []
+        for guess in guesses:
+            values = {name: guess.values[name] for name in self.law.names}
+            try:
+                curves.append(self._model.at(values, np.array(guess.n0), self.view.t_curves).curves)
+            except Exception:  # what was kept may have no curve here; it stays in the menu
+                continue
+        self.view.kept = curves
+
+    def _names_of(self, guesses: list[Kept]) -> tuple[str, list[str]]:
+        texts = []
+        for guess in guesses:
+            numbers = [*(guess.values[name] for name in self.law.names), self._row_of(guess)[1]]
+            texts.append(", ".join(f"{number:.3g}" for number in numbers))
+        return f"Kept guesses ({', '.join(self.controls)})", texts
+
+
+def _heading(law: Law, measurement: Measurement) -> str:
+    if isinstance(law, RateLaw):
+        text = "dn/dt = G − k<sub>1</sub>n − k<sub>2</sub>n<sup>2</sup> − k<sub>3</sub>n<sup>3</sup>"
+    else:
+        text = f"{html.escape(law.key)}({', '.join(map(html.escape, law.names))})"
+    t, n = measurement.t_unit or "the data's time unit", measurement.density_unit or "the data's unit"
+    units = f"t in {raised(t)}, n in {raised(n)}; rates in these units"
+    ticks = "A fit varies what is ticked. Not ticked: " + ("terms are 0, " if law.droppable else "")
+    ticks += "n0 is held." if set(law.droppable) == set(law.names) else "others are held."
+    return f"<b>{text}</b><br><small>{units}<br>{ticks}</small>"

@@ -1,0 +1,112 @@
+"""Guesses belong to their measurement: what was kept for one sample never starts another's fit."""
+
+import numpy as np
+import pytest
+
+from helpers import guesses
+from helpers.kinetics import Equation
+from helpers.measurement import Measurement
+from helpers.measurement.described import load_measurement
+from helpers.paths import DATA
+from helpers.traces import Trace
+
+GUESS = {"G": 0.0, "k1": 0.1, "k2": 0.25, "k3": 1e-7}
+
+
+def measurement(name="mine", t_unit="ns"):
+    return Measurement(Trace([0, 1, 2], [4, 2, 1], name=name, t_unit=t_unit, signal_unit="cm^-3"))
+
+
+def own_law():
+    return Equation(lambda t, n, args: -args[0] * n, ["k"])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return guesses.file_of(measurement(), tmp_path)
+
+
+def test_what_is_kept_is_read_again(path):
+    assert guesses.load(measurement(), path=path) == {}
+    guesses.save({"by hand": GUESS}, measurement(), path=path)
+    assert guesses.load(measurement(), path=path) == {"by hand": GUESS}
+    assert list(guesses.starts(measurement(), path=path)) == ["automatic", "by hand"]
+    first = path.read_bytes()
+    guesses.save({"by hand": GUESS}, measurement(), path=path)
+    assert path.read_bytes() == first
+
+
+def test_one_more_takes_a_free_number_and_leaves_the_others(path):
+    guesses.save({"2019": GUESS, "by hand, number 2": GUESS}, measurement(), path=path)
+    for k1 in (1, 2):
+        guesses.add(GUESS | {"k1": k1}, measurement(), n0=[3.0], path=path)
+    kept = guesses.load(measurement(), path=path)
+    assert list(kept) == ["2019", *(f"by hand, number {number}" for number in (2, 1, 3))]
+    assert [guess["k1"] for guess in kept.values()] == [0.1, 0.1, 1, 2]
+    assert [each.n0 for each in guesses.read(measurement(), path=path)[0]] == [None, None, [3.0], [3.0]]
+
+
+class TestFile:
+    def test_lies_beside_the_description(self, tmp_path):
+        assert guesses.file_of(load_measurement("sample_data")) == DATA / "sample_data.guesses.json"
+        np.savetxt(tmp_path / "film.csv", [[0, 2], [1, 1.2], [2, 1]], delimiter=",")
+        text = 'kind = "density"\nname = "sample_data"\nfile = "film.csv"\nt_unit = "ns"\n'
+        (tmp_path / "film.toml").write_text(f'{text}density_unit = "10^16 cm^-3"\n', encoding="utf-8")
+        film = load_measurement(tmp_path / "film.toml")
+        assert film.name == "sample_data"
+        assert guesses.file_of(film) == tmp_path / "film.guesses.json"
+        assert guesses.load(film) == {}
+
+    def test_each_name_has_its_own(self):
+        assert guesses.file_of(measurement("c")) == DATA / "c.guesses.json"
+        assert guesses.file_of(measurement("a/b")) == DATA / "a_b.guesses.json"
+
+    @pytest.mark.parametrize("name", ["", "..", "sample_data"])
+    def test_without_a_name_of_its_own_there_is_none(self, name):
+        """Data from elsewhere may be called sample_data, too; the sample's guesses do not start their fit."""
+        assert guesses.starts(measurement(name)) == {"automatic": None}
+        with pytest.raises(ValueError, match="name"):
+            guesses.add(GUESS, measurement(name))
+
+
+class TestLaws:
+    def test_each_has_its_own_guesses(self, path):
+        law = own_law()
+        guesses.save({"one": GUESS}, measurement(), path=path)
+        guesses.save({"two": {"k": 2.0}}, measurement(), law, path=path)
+        assert guesses.load(measurement(), path=path) == {"one": GUESS}
+        assert guesses.load(measurement(), law, path=path) == {"two": {"k": 2.0}}
+        assert list(guesses.starts(measurement(), law, path=path)) == ["two"]
+
+    def test_none_overwrites_another_ones(self, path):
+        for law, values in ((None, GUESS), (own_law(), {"k": 2.0})):
+            guesses.add(values, measurement(), law, path=path)
+        assert list(guesses.load(measurement(), path=path).values()) == [GUESS]
+        assert list(guesses.load(measurement(), own_law(), path=path).values()) == [{"k": 2.0}]
+        with pytest.raises(ValueError, match="by hand, number 1 of another law"):
+            guesses.save({"by hand, number 1": {"k": 3.0}}, measurement(), own_law(), path=path)
+
+    def test_a_guess_must_have_all_parameters(self, path):
+        guesses.save({"half": {"k1": 1.0}}, measurement(), path=path)
+        with pytest.raises(ValueError, match="half has no G, k2, k3"):
+            guesses.load(measurement(), path=path)
+
+
+def test_other_units_are_refused(path):
+    guesses.save({"by hand": GUESS}, measurement(), path=path)
+    before = path.read_bytes()
+    for use in (guesses.load, lambda *a, **o: guesses.save({}, *a, **o)):
+        with pytest.raises(ValueError, match="t_unit is 'ns', that of the measurement 'us'"):
+            use(measurement(t_unit="us"), path=path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("cut", np.linspace(0.1, 0.95, 6))
+def test_a_damaged_file_is_refused_by_name_and_left_alone(path, cut):
+    guesses.save({"by hand": GUESS}, measurement(), path=path)
+    content = path.read_bytes()[: int(cut * path.stat().st_size)]
+    path.write_bytes(content)
+    for use in (guesses.load, lambda *a, **o: guesses.add(GUESS, *a, **o)):
+        with pytest.raises(ValueError, match=r"mine\.guesses\.json does not hold guesses"):
+            use(measurement(), path=path)
+    assert path.read_bytes() == content
