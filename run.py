@@ -244,6 +244,8 @@ def make_ready(lock):
             shutil.rmtree(OLD, ignore_errors=True)
         else:
             OLD.rename(VENV)
+    if NEW.exists() and not stamp_of(NEW):
+        shutil.rmtree(NEW, ignore_errors=True)  # a command was killed while it installed
     wanted = wanted_stamp()
     found = stamp_of(VENV)
     if found[:2] != wanted[:2]:
@@ -334,7 +336,7 @@ def renew(stamp, doing):
             print(f"{doing} the environment .venv: ", end="")
             print("a download of several hundred MB, two to ten minutes.", flush=True)
             if NEW.exists():
-                discard(NEW)  # left by a command that was killed
+                discard(NEW)  # whole, but made for another list of packages
             make_venv(NEW)
             pip(NEW, stamp[1].partition(",")[0], "--requirement", "requirements.txt")
             write_stamp(NEW, (*stamp[:2], str(NEW)))
