@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from mpmath import mpf
 from reference import FILE, solution
 
-from helpers.kinetics import RateLaw, Rates, equilibrium, rate_terms, shares, solve, solve_with_jacobian
+from helpers.kinetics import (
+    RateLaw,
+    Rates,
+    equilibrium,
+    internal_quantum_yield,
+    rate_terms,
+    shares,
+    solve,
+    solve_with_jacobian,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +161,9 @@ def test_the_density_in_the_dark_has_the_derivatives_of_its_differences(rates):
 
 def test_the_density_in_the_dark_of_pure_recombination_of_pairs_has_no_slope_that_is_no_number():
     assert np.isfinite(RateLaw().before(np.array([0, 0, 0.2, 0]))[1]).all()
+
+
+def test_the_quantum_yield_has_its_limits_where_a_term_is_missing():
+    assert internal_quantum_yield([0.0, 1.0, np.inf], (0, 1, 1, 0)).tolist() == [0.0, 0.5, 1.0]
+    assert internal_quantum_yield([0.0, 1.0, np.inf], (0, 0, 1, 1)).tolist() == [1.0, 0.5, 0.0]
+    assert internal_quantum_yield([0.0, np.inf], (0, 1, 0, 1)).tolist() == [0.0, 0.0]

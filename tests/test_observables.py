@@ -220,3 +220,16 @@ class TestTrains:
     def test_what_has_no_steady_state_is_refused(self, rates, period, named):
         with pytest.raises(ValueError, match=named):
             pulses.after_pulse(1.0, rates, period)
+
+
+@pytest.mark.parametrize("response_fwhm", [None, 0.5])
+def test_a_curve_is_drawn_at_any_times_of_a_measurement(response_fwhm):
+    """One time, or times that are all before the pulse, are no decay to fit but a curve to draw."""
+    rates = (0, 0.5, 0, 0)
+    prepared = clock([-1.0, 0.0, 1.0, 2.0], response_fwhm=response_fwhm)
+    late, early = (
+        prepared.at(t).shape(RateLaw(), Observable(), rates, 2.0)[0] for t in ([8.0], [-9.0, -8.0])
+    )
+    blurred = 0.0 if response_fwhm is None else response_fwhm / FWHM_PER_SIGMA
+    assert late == pytest.approx([2 * np.exp(-0.5 * 8 + (0.5 * blurred) ** 2 / 2)], rel=1e-9)
+    assert early.tolist() == [0.0, 0.0]

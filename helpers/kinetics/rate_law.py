@@ -289,11 +289,15 @@ def internal_quantum_yield(n, rates) -> np.ndarray:
 
     Examples
     --------
-    >>> float(internal_quantum_yield(2.0, (0, 1.0, 1.0, 0.25)))
-    0.5
+    >>> internal_quantum_yield([2.0, np.inf], (0, 1.0, 1.0, 0.25)).tolist()
+    [0.5, 0.0]
     """
-    _, first, second, third = rate_terms(n, rates)
-    return second / (first + second + third)
+    _, k1, k2, k3 = rates
+    n = np.asarray(n, float)
+    # Divided by k2·n², so that it has its limits where nothing recombines yet (0) and at infinite density.
+    with np.errstate(divide="ignore"):
+        others = (k1 / n if k1 > 0 else 0.0) + (k3 * n if k3 > 0 else 0.0)
+        return np.asarray(k2 / (k2 + others))
 
 
 def density_of_best_yield(rates) -> float:

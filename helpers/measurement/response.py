@@ -45,8 +45,8 @@ class Clock:
         return f"Clock(pulse at {self.time_zero:g}{response}{train})"
 
     def at(self, t) -> Clock:
-        """Prepare other times of the same measurement."""
-        return clock(t, time_zero=self.time_zero, response_fwhm=self.response_fwhm, period=self.period)
+        """Prepare other times of the same measurement; there may be few of them, or all before the pulse."""
+        return _prepared(np.asarray(t, float), self.time_zero, self.response_fwhm, self.period)
 
     def shape(
         self, law: Law, observable: Observable, values, n0: float, *, wanted=None, steps=None
@@ -122,16 +122,21 @@ def clock(
     >>> clock([1.0, 2.0, 3.0], time_zero=1.0).nodes.tolist()
     [0.0, 1.0, 2.0]
     """
-    t = np.asarray(t, float) - time_zero
-    timed = partial(Clock, time_zero=float(time_zero), response_fwhm=response_fwhm, period=period)
+    t = np.asarray(t, float)
     for name, value in (("response_fwhm", response_fwhm), ("repetition_period", period)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} = {value:g}: give a positive time, or None for none")
-    if period is None and (t >= 0).sum() < 2:
+    if period is None and (t >= time_zero).sum() < 2:
         raise ValueError(
-            f"the times end at {t.max() + time_zero:g} and the pulse comes at time_zero = {time_zero:g}:"
+            f"the times end at {t.max():g} and the pulse comes at time_zero = {time_zero:g}:"
             " no decay is left; give time_zero on the trace's own axis"
         )
+    return _prepared(t, float(time_zero), response_fwhm, period)
+
+
+def _prepared(t: np.ndarray, time_zero: float, response_fwhm: float | None, period: float | None) -> Clock:
+    t = t - time_zero
+    timed = partial(Clock, time_zero=time_zero, response_fwhm=response_fwhm, period=period)
     if response_fwhm is not None:
         return timed(*_with_response(t, response_fwhm / FWHM_PER_SIGMA, period))
     if period is not None:
