@@ -43,8 +43,8 @@ def same_law(saved: LawStamp, law: Law | None) -> Law:
         )
     if given.source_hash != saved.source_hash:
         raise ValueError(
-            f"the equation {saved.name!r} has changed since the fit was saved, in its source, states, excited or"
-            " dark states: give it as it was, or fit again"
+            f"the equation {saved.name!r} has changed since the fit was saved, in its source, its states or"
+            " what the pulse excites: give it as it was, or fit again"
         )
     return law
 
