@@ -1,6 +1,6 @@
 """The description of a measurement: a TOML file beside the data that says what their numbers are.
 
-What each key means stands in `description_keys`; data/templates/ holds a file to copy for each kind.
+What each key means stands in `keys`; data/templates/ holds a file to copy for each kind.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Description:
         A trace's own number goes before it.
     n0 : "fixed", "free", "shared", "unknown" or None
 
-    The other attributes are called as the keys of the file, see `description_keys.TOP`.
+    The other attributes are called as the keys of the file, see `keys.TOP`.
     """
 
     path: Path

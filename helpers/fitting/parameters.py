@@ -107,8 +107,7 @@ def _units(kind: str, measurement: Measurement) -> dict:
         return {"unit": density} if size is None else {"unit": density, "cgs_unit": "cm^-3", "cgs": size}
     if kind == "offset":
         return {"unit": measurement.signal_unit}
-    shown = {"photoluminescence": f"({density})^2", "own": "own"}.get(measurement.observable.kind, density)
-    return {"unit": f"{signal}/{shown}"}
+    return {"unit": f"{signal}/{measurement.observable.unit(density)}"}
 
 
 def chosen(names: str | Iterable[str], parameters: Sequence[Parameter], what: str) -> frozenset[str]:

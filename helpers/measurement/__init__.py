@@ -1,7 +1,7 @@
 """What was measured, and how: traces, observable, noise, densities, times.
 
 measurement   `Measurement`: one trace or several, and how they were taken
-description   the same from a TOML file beside the data
+described     the same from a description, a TOML file beside the data
 observable    `Observable`: from a density to a signal
 quantity      `Quantity`: a number for each trace, fixed, free or shared
 arguments     checks of what is given to `Measurement`

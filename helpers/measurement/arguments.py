@@ -1,6 +1,6 @@
 """The keyword arguments of a measurement: each passes its check, or a sentence names it and what to give.
 
-The checks are those of the description's keys of the same names, see `description_keys`.
+The checks are those of the description's keys of the same names, see `helpers.description.keys`.
 """
 
 from __future__ import annotations

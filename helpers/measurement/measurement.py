@@ -46,6 +46,7 @@ class _Kind(NamedTuple):
     time_zero: str
 
 
+# Defaults of each kind; a baseline frees the offset besides (see `Measurement.__init__`).
 KINDS = {
     "density": _Kind("density", "fixed", "fixed", None, "first"),
     "TRPL counts": _Kind("photoluminescence", "free", "free", "poisson", "edge"),
@@ -75,7 +76,7 @@ class Measurement:
         Sign of the signal; by default 1 for a density and for luminescence, else taken from the data.
     density_unit : str, optional
         Unit of n0 and hence of the rates; by default the signal's unit for a density, else "cm^-3".
-    noise : {"poisson", "sigma", "even"}, optional
+    noise : {"poisson", "sigma", "even", "estimated"}, optional
         See `noise.with_noise`, also for `sigma_relative_percent` and `sigma_floor`.
     n0 : Quantity, mode, numbers, or "unknown", optional
         Density just after the pulse (in a train: what each pulse adds), one for each trace. For a density
@@ -518,8 +519,6 @@ def _positive(n0: Quantity) -> Quantity:
 
 def _about_signal(measurement: Measurement) -> list[str]:
     observable = measurement.observable
-    doped = "n·(n + p0)" if observable.p0 else "n²"
-    law = {"density": "n", "mobility": "n", "photoluminescence": doped, "own": "a function of n"}
     relation = (
         "is" if observable.kind == "density" and measurement.scale.mode == "fixed" else "is proportional to"
     )
@@ -529,6 +528,7 @@ def _about_signal(measurement: Measurement) -> list[str]:
         "poisson": "Noise: that of raw counts (Poisson).",
         "sigma": "Noise: the given standard errors.",
         "even": "Noise: taken to be equally large everywhere; its size comes from the residuals.",
+        "estimated": "Noise: not known; its size and how it grows with the signal come from the residuals.",
     }[measurement.noise]
     background = {
         "fixed": "The background is taken to be 0.",
@@ -537,7 +537,7 @@ def _about_signal(measurement: Measurement) -> list[str]:
     }[measurement.offset.mode]
     if measurement.offset.mode == "fixed" and np.any(measurement.offset.value):
         background = f"The background is fixed at {np.unique(np.asarray(measurement.offset.value))}."
-    words = [f"The signal{unit} {relation} {sign}{law[observable.kind]}.", background, noise]
+    words = [f"The signal{unit} {relation} {sign}{observable.formula}.", background, noise]
     if relation != "is":
         words.insert(1, _about_scale(measurement.scale))
     return words

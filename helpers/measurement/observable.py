@@ -4,11 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-KINDS = ("density", "photoluminescence", "mobility", "own")
 _DIFFERENCE = 1e-6
+
+
+class _Form(NamedTuple):
+    """A law f(n, p0) between density and signal: value, slope by n, inverse, formula, power of n's unit."""
+
+    value: Callable
+    slope: Callable
+    density: Callable
+    formula: Callable
+    power: int
+
+
+def _root_of_pairs(signal: np.ndarray, p0: float) -> np.ndarray:
+    """Density n ≥ 0 with n·(n + p0) = signal, without the cancellation at small signals."""
+    signal = np.maximum(signal, 0.0)
+    root = np.sqrt(p0**2 + 4 * signal) + p0
+    return np.divide(2 * signal, root, out=np.zeros_like(signal), where=root > 0)
+
+
+_LINEAR = _Form(
+    value=lambda n, p0: n,
+    slope=lambda n, p0: np.ones_like(n),
+    density=lambda signal, p0: signal,
+    formula=lambda p0: "n",
+    power=1,
+)
+# All that is known of a kind; a new one is a new entry.
+_FORMS = {
+    "density": _LINEAR,
+    "mobility": _LINEAR,
+    "photoluminescence": _Form(
+        value=lambda n, p0: n * (n + p0),
+        slope=lambda n, p0: 2 * n + p0,
+        density=_root_of_pairs,
+        formula=lambda p0: "n·(n + p0)" if p0 else "n²",
+        power=2,
+    ),
+}
+KINDS = (*_FORMS, "own")
 
 
 @dataclass(frozen=True)
@@ -79,6 +118,30 @@ class Observable:
         """Whether it takes two carriers to make the signal."""
         return self.kind == "photoluminescence"
 
+    @property
+    def formula(self) -> str:
+        """The law f(n) in words.
+
+        Examples
+        --------
+        >>> Observable("photoluminescence").formula, Observable("photoluminescence", p0=1.0).formula
+        ('n²', 'n·(n + p0)')
+        """
+        return "a function of n" if self.kind == "own" else _FORMS[self.kind].formula(self.p0)
+
+    def unit(self, density_unit: str) -> str:
+        """Return the unit of f(n) for densities in `density_unit`.
+
+        Examples
+        --------
+        >>> Observable("photoluminescence").unit("cm^-3")
+        '(cm^-3)^2'
+        """
+        if self.kind == "own":
+            return "own"
+        power = _FORMS[self.kind].power
+        return density_unit if power == 1 else f"({density_unit})^{power}"
+
     def signal(self, n) -> tuple[np.ndarray, np.ndarray]:
         """Signal S(n) in units of the scale, and its slope dS/dn.
 
@@ -96,8 +159,8 @@ class Observable:
         if self.function is not None:
             return self._own(n)
         seen = n if n.ndim == 1 else n[:, 0]
-        by_seen = 2 * seen + self.p0 if self.is_quadratic else np.ones_like(seen)
-        value = seen * (seen + self.p0) if self.is_quadratic else seen
+        form = _FORMS[self.kind]
+        value, by_seen = form.value(seen, self.p0), form.slope(seen, self.p0)
         if n.ndim == 1:
             return sign * value, sign * by_seen
         slope = np.zeros_like(n)
@@ -138,13 +201,7 @@ class Observable:
         """
         if self.function is not None:
             return None
-        signal = (self.sign or 1) * np.asarray(signal, float)
-        if not self.is_quadratic:
-            return signal
-        signal = np.maximum(signal, 0.0)
-        # (√(p0² + 4·signal) − p0)/2, without its cancellation at small signals
-        root = np.sqrt(self.p0**2 + 4 * signal) + self.p0
-        return np.divide(2 * signal, root, out=np.zeros_like(signal), where=root > 0)
+        return _FORMS[self.kind].density((self.sign or 1) * np.asarray(signal, float), self.p0)
 
 
 def as_observable(observable) -> Observable:

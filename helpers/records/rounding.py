@@ -9,8 +9,8 @@ import math
 DIGITS, _MOST_DIGITS = 6, 12
 # Of a value beyond its error, and beyond what its error would be if all others were known: parameters that
 # trade off need more digits than their errors tell, or the values together are no minimum any more.
-_DIGITS_OF_ERROR, _DIGITS_ALONE = 4, 2
-ERROR_DIGITS = 3
+_BEYOND_ERROR, _BEYOND_ERROR_ALONE = 4, 2
+DIGITS_OF_ERRORS = 3
 DATA_DIGITS = 9  # of what was given and not searched: times, data, fixed values
 
 
@@ -42,6 +42,6 @@ def rounded_value(value: float, error: float, alone: float) -> float:
     if value == 0 or not (0 < error < math.inf and 0 < alone < math.inf):
         return rounded(value)
     size = math.floor(math.log10(abs(value)))
-    digits = size - math.floor(math.log10(error)) + _DIGITS_OF_ERROR
-    digits_alone = size - math.floor(math.log10(alone)) + _DIGITS_ALONE
+    digits = size - math.floor(math.log10(error)) + _BEYOND_ERROR
+    digits_alone = size - math.floor(math.log10(alone)) + _BEYOND_ERROR_ALONE
     return rounded(value, min(_MOST_DIGITS, max(1, digits, digits_alone)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.fitting import Fit
 from helpers.records.record import FitRecord, by_name
-from helpers.records.rounding import DATA_DIGITS, DIGITS, ERROR_DIGITS, rounded, rounded_value
+from helpers.records.rounding import DATA_DIGITS, DIGITS, DIGITS_OF_ERRORS, rounded, rounded_value
 from helpers.records.stamps import described, law_stamp, stamp
 
 
@@ -19,7 +19,7 @@ def record_of(fit: Fit) -> FitRecord:
         rounded_value(value, error, alone) if status == "free" else rounded(value, DATA_DIGITS)
         for value, error, alone, status in rows
     ]
-    errors = [rounded(error, ERROR_DIGITS) for error in fit.stderr]
+    errors = [rounded(error, DIGITS_OF_ERRORS) for error in fit.stderr]
     guess = [
         rounded(fit.guess[name], DATA_DIGITS if status == "fixed" else DIGITS)
         for name, status in fit.status.items()
