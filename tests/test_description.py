@@ -286,7 +286,12 @@ WRONG_LINES = [
     ('kind = "TRPL counts"', 'kind = "TPRL"', 'write "TRPL counts"', 'kind = "TRPL counts"'),
     ('kind = "TRPL counts"', 'kind = "Raman"', '"TRPL counts", "TA", "TRMC", "density"', 'kind = "TA"'),
     ('several = "one law"', 'several = "one laws"', 'write "one law"', 'several = "one law"'),
-    ('several = "one law"', 'noise = "gauss"', 'choose "poisson" or "sigma" or "even"', 'noise = "even"'),
+    (
+        'several = "one law"',
+        'noise = "gauss"',
+        'choose "poisson" or "sigma" or "even" or "estimated"',
+        'noise = "even"',
+    ),
     ('several = "one law"', "offset = true", 'a number or "fixed" or "free" or "shared"', "offset = 3"),
     ('several = "one law"', 'offset = "fred"', 'write "free"', 'offset = "free"'),
     ('several = "one law"', "scale = -1", "the key sign", "scale = 1"),

@@ -268,7 +268,7 @@ WRONG_ARGUMENTS = [
     ("fluence_error_percent", [20], "error of the fluences in %", 20),
     ("sign", "up", "give 1 or -1", 1),
     ("sign", -1, "counts are not negative; leave sign out", None),
-    ("noise", "gauss", '"poisson" or "sigma" or "even"', "even"),
+    ("noise", "gauss", '"poisson" or "sigma" or "even" or "estimated"', "even"),
     ("density_unit", 16, "give a text", "10^16 cm^-3"),
     ("name", 5, "give a text", "film"),
     ("several", "all", '"one law" or "each alone"', "each alone"),

@@ -344,7 +344,9 @@ TOP = {
     "sign": Key("sign of the signal", '"positive" or "negative"', sign),
     "fluence_error_percent": Key("error of the fluences in %", "a number, 0 or larger", _NOT_NEGATIVE),
     "noise": Key(
-        "what is known of the noise", '"poisson", "sigma" or "even"', word("poisson", "sigma", "even")
+        "what is known of the noise",
+        '"poisson", "sigma", "even" or "estimated"',
+        word("poisson", "sigma", "even", "estimated"),
     ),
     "sigma_relative_percent": Key("noise in % of the signal", "a number, 0 or larger", _NOT_NEGATIVE),
     "sigma_floor": Key("noise without signal, in the signal's unit", "a number above 0", _POSITIVE),

@@ -37,7 +37,7 @@ def refuse_contradictions(document: Document, given: Description) -> None:
             "time_zero stands in a trace, too; delete it there, or delete this list",
         ),
         (
-            has_sigma and given.noise in ("poisson", "even"),
+            has_sigma and given.noise in ("poisson", "even", "estimated"),
             "noise",
             f"sigma_relative_percent and sigma_floor say how large the noise is, which contradicts noise ="
             f' "{given.noise}"; delete this line',

@@ -7,6 +7,8 @@ start         `suggest`, the automatic guess
 parameters    the named numbers of a fit
 problem       cost and Jacobian of a law for a measurement
 likelihood    noise and loss
+variance_function  how the noise depends on the signal, from residuals
+weighing      weights for noise that nobody measured
 minimise      Levenberg–Marquardt with bounds at zero
 cost_surface  the shape of the cost around a fit
 """

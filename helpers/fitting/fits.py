@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -61,6 +62,10 @@ def fit(
 
     Notes
     -----
+    With the noise "estimated" a first fit has even weights; where its residuals reject even noise at the 1 %
+    level, the points are weighed with σ² = a² + c·s + (b·s)² and fitted again (see `weighing`). `Fit.noise`
+    says what was found. A robust loss keeps even weights.
+
     The search runs in the natural units of law and data, so units do not matter to it. A guess faster than
     the data resolve is first slowed to what they resolve.
 
@@ -92,7 +97,8 @@ def fit_from_guesses(
 ) -> list[Fit]:
     """One fit from each guess, in the guesses' order; `options` are those of `fit`.
 
-    A progress bar appears once the work has taken a second. `table` shows all of them side by side.
+    A progress bar appears once the work has taken a second. `table` shows all of them side by side. Where the
+    noise is estimated, all of them have that of the best one: without the same weights no costs compare.
 
     Examples
     --------
@@ -104,7 +110,29 @@ def fit_from_guesses(
     """
     measurement, guesses = _measured(data), list(guesses)
     bar = with_progress(guesses, "fits", total=len(guesses), wanted=progress)
-    return [fit(measurement, guess, **options) for guess in bar]
+    return with_one_noise([fit(measurement, guess, **options) for guess in bar])
+
+
+def with_one_noise(fits: Sequence[Fit]) -> list[Fit]:
+    """Return fits to the same data with the noise that the best of them estimates, so that costs compare.
+
+    A fit that weighs by its own residuals makes χ² as large as its degrees of freedom, however poor it is.
+    By BIC the best one is that whose residuals, weighed so, are smallest.
+    """
+    likely = [each for each in fits if each.converged and each.measurement.noise == "estimated"]
+    if len(fits) < 2 or not likely:
+        return list(fits)
+    best = min(likely, key=lambda each: each.bic)
+    if all(each.problem.likelihoods[0].noise == "even" for each in fits):
+        return list(fits)
+    return [each if each is best else _with_noise_of(best, each) for each in fits]
+
+
+def _with_noise_of(best: Fit, each: Fit) -> Fit:
+    found = each.refit(noise_of=best)
+    evaluations = each.evaluations + found.evaluations
+    minimum = replace(found.minimum, path=each.minimum.path + found.minimum.path, evaluations=evaluations)
+    return replace(found.at(minimum), guess=each.guess)
 
 
 def _measured(data) -> Measurement:

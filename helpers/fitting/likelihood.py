@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlogy
 
+from helpers.fitting.variance_function import VarianceFunction
+
 _EPS = np.finfo(float).eps
 _LEAST_CURVATURE = _EPS
 _LEAST_CURVATURE_OF_COUNTS = 1e-3  # of the expected one
@@ -35,15 +37,17 @@ class Likelihood:
 
     Parameters
     ----------
-    noise : {"poisson", "sigma", "even"}
-        "poisson": half the deviance Σ[μ − y + y·ln(y/μ)] of counts y, of which μ are expected. "sigma" and
-        "even": ½·Σr² with r = (μ − y)/σ.
+    noise : {"poisson", "sigma", "even", "estimated"}
+        "poisson": half the deviance Σ[μ − y + y·ln(y/μ)] of counts y, of which μ are expected. The others:
+        ½·Σr² with r = (μ − y)/σ.
     sigma : ndarray or float
         Standard errors; for "even" the size that a residual is counted in. Not used for counts.
     loss : {"linear", "soft_l1", "huber", "cauchy"}
         ½·C²·Σρ(r²/C²) in place of ½·Σr²; for counts r are the signed deviance residuals.
     f_scale : float
         C, the residual (in sigma, for counts in √μ) from which on the loss is lenient.
+    function : VarianceFunction, optional
+        What `sigma` was made of where the noise was estimated.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class Likelihood:
     sigma: np.ndarray | float = 1.0
     loss: str = "linear"
     f_scale: float = 1.0
+    function: VarianceFunction | None = None
 
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
@@ -79,7 +84,7 @@ class Likelihood:
     @property
     def is_absolute(self) -> bool:
         """Whether the size of the noise is known, so that errors need not be scaled with the residuals."""
-        return self.noise != "even"
+        return self.noise not in ("even", "estimated")
 
     @property
     def is_quadratic(self) -> bool:

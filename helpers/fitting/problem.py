@@ -11,6 +11,7 @@ import numpy as np
 from helpers.fitting.likelihood import Likelihood
 from helpers.fitting.minimise import computed, linear_step, triangle_of, upper_triangle
 from helpers.fitting.parameters import Parameter, parameters_of
+from helpers.fitting.variance_function import VarianceFunction
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
 from helpers.measurement.response import Clock
@@ -153,6 +154,34 @@ class Problem:
             curves.append(scale * shape + offset)
         return curves
 
+    def signal(self, x: np.ndarray) -> list[np.ndarray]:
+        """Signal of the model for each trace without its background.
+
+        Raises
+        ------
+        ValueError, ArithmeticError
+            Where the law cannot be solved at x.
+        """
+        return [curve - offset for curve, offset in zip(self.curves(x), self.offsets(x), strict=True)]
+
+    def offsets(self, x: np.ndarray) -> list[float]:
+        """Return the background of each trace."""
+        return [float(link.values(x)[-1]) for link in self.links]
+
+    def weighed(self, functions: Sequence[VarianceFunction], x: np.ndarray) -> Problem:
+        """Return the same problem with the noise that each trace's variance function says at x."""
+        rows = zip(self.likelihoods, functions, self.signal(x), strict=True)
+        likelihoods = tuple(
+            Likelihood("estimated", function.sizes(signal), each.loss, each.f_scale, function)
+            for each, function, signal in rows
+        )
+        return self.with_likelihoods(likelihoods)
+
+    def with_likelihoods(self, likelihoods: tuple[Likelihood, ...]) -> Problem:
+        """Return the same problem with another noise or loss of each trace."""
+        floor = self.law.accuracy * _length(self.measurement, likelihoods)
+        return replace(self, likelihoods=likelihoods, floor=floor, _last={})
+
     def _local(self, j: int, x: np.ndarray):
         numbers = self.links[j].values(x)
         return numbers[:-3], *numbers[-3:]
@@ -195,14 +224,32 @@ class Problem:
             if not math.isfinite(part):
                 return math.inf, None
             cost += part
-            scale = self._local(j, x)[2]
-            columns = np.column_stack([scale * slopes, shape, np.ones_like(shape)])
-            link = self.links[j]
-            used = link.index >= 0
-            local = triangle_of(columns[:, used] * (weights[:, None] * link.factor[used]), residuals)
-            tables.append(_placed(local, link.index[used], len(x)))
+            columns, index = self._columns(j, x, shape, slopes)
+            local = triangle_of(columns * weights[:, None], residuals)
+            tables.append(_placed(local, index, len(x)))
         triangle = tables[0] if len(tables) == 1 else upper_triangle(np.vstack(tables))
         return computed(x, cost, _square(triangle, len(x) + 1))
+
+    def _columns(self, j: int, x: np.ndarray, shape, slopes) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivatives of trace j by its own parameters, and their places in the whole."""
+        columns = np.column_stack([self._local(j, x)[2] * slopes, shape, np.ones_like(shape)])
+        link = self.links[j]
+        used = link.index >= 0
+        return columns[:, used] * link.factor[used], link.index[used]
+
+    @np.errstate(all="ignore")
+    def jacobian(self, x: np.ndarray) -> list[np.ndarray] | None:
+        """Return the derivatives of each trace by all parameters, without weights; None without a model."""
+        shapes = self._shapes(x)
+        if shapes is None:
+            return None
+        tables = []
+        for j, (shape, slopes) in enumerate(shapes):
+            columns, index = self._columns(j, x, shape, slopes)
+            table = np.zeros((len(shape), len(x)))
+            table[:, index] = columns
+            tables.append(table)
+        return tables
 
     @np.errstate(all="ignore")
     def settle(self, x: np.ndarray, free: np.ndarray) -> np.ndarray:

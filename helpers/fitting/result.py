@@ -14,6 +14,8 @@ from helpers.fitting.minimise import Minimum, covariance
 from helpers.fitting.parameters import parameters_of
 from helpers.fitting.problem import Problem
 from helpers.fitting.search import Options, find_minimum
+from helpers.fitting.variance_function import TERMS
+from helpers.fitting.weighing import error_freedoms, noise_groups, noise_in_words
 from helpers.kinetics import RATES, RateLaw, Rates
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, Quantity
@@ -179,6 +181,23 @@ class Fit:
         """Degrees of freedom: residuals minus parameters that are free."""
         return self.problem.size - int(self.active.sum())
 
+    @cached_property
+    def error_freedom(self) -> pd.Series:
+        """Degrees of freedom behind each error, for Student's t: infinite where the noise is known.
+
+        `freedom` for even noise; Satterthwaite's where the weights were estimated from the residuals (see
+        `weighing`). A parameter without an error has the fewest of the others.
+        """
+        if not self._is_computed:
+            return self._series(np.full(len(self.names), np.nan), "freedom")
+        return self._series(error_freedoms(self.problem, self.minimum.x, self.free), "freedom")
+
+    @cached_property
+    def noise(self) -> str:
+        """The noise in plain words, as "0.3 % of the signal + 0.21 × 10^16 cm^-3"; parts add in squares."""
+        size = float(np.sqrt(self.variance))
+        return noise_in_words(self.problem, self.minimum, self.free, size)
+
     @property
     def cost(self) -> float:
         """Half of χ², of the Poisson deviance, or a robust loss's own cost."""
@@ -295,7 +314,8 @@ class Fit:
     def aicc(self) -> float:
         """Akaike's criterion for small samples, 2·cost + 2p + 2p(p + 1)/(m − p − 1); lower is better.
 
-        Without known noise m·ln(2·cost/m) stands in the place of 2·cost, and p counts its variance, too.
+        Without known noise m·ln(2·cost/m) + 2·Σ ln σ stands in the place of 2·cost, and p counts the noise's
+        variance (or the terms of its variance function), too.
         Infinite where there are too few points. Source: Burnham & Anderson (2002), sections 2.2 and 2.4.
         """
         count, size = self.parameters, self.problem.size
@@ -311,13 +331,22 @@ class Fit:
     @property
     def parameters(self) -> int:
         """Number of fitted parameters, those on their bound and an unknown noise included."""
-        return int(self.free.sum()) + (0 if self.problem.is_absolute else 1)
+        if self.problem.is_absolute:
+            return int(self.free.sum())
+        weighed = self.problem.likelihoods[0].function is not None
+        return int(self.free.sum()) + (TERMS * noise_groups(self.problem) if weighed else 1)
 
     @property
     def _badness(self) -> float:
         squares = max(2 * self.cost, self.problem.floor**2)
         size = self.problem.size
-        return float(squares if self.problem.is_absolute else size * np.log(squares / size))
+        if self.problem.is_absolute:
+            return float(squares)
+        logarithms = sum(
+            float(np.log(np.broadcast_to(each.sigma, len(trace))).sum())
+            for each, trace in zip(self.problem.likelihoods, self.traces, strict=True)
+        )
+        return float(size * np.log(squares / size) + 2 * logarithms)
 
     @property
     def left_over(self) -> np.ndarray:
@@ -344,32 +373,41 @@ class Fit:
         fixed: Iterable[str] | None = None,
         loss: str | None = None,
         f_scale: float | None = None,
+        noise_of: Fit | None = None,
     ) -> Fit:
         """Fit again from here, with the same law and, where nothing else is said, the same choices.
 
         Parameters
         ----------
         measurement : Measurement, optional
-            Other data, or the same taken otherwise.
+            Other data, or the same taken otherwise. On the same traces an estimated noise stays as it is, so
+            that costs can be compared; `fitting.fit` estimates it anew.
         guess : mapping of name to value, optional
             Values that are changed first.
         fixed : iterable of str, optional
             Names of the parameters to hold.
         loss, f_scale : optional
+        noise_of : Fit, optional
+            Another fit to the same traces whose estimated noise is taken.
         """
         measurement = self.measurement if measurement is None else measurement
         # Another measurement may fix what this one fits, or have other traces.
-        known = {each.name for each in parameters_of(self.law, measurement)}
-        values = {name: value for name, value in self.values.items() if name in known}
-        held = [name for name in self.fixed if name in known] if fixed is None else fixed
+        names = {each.name for each in parameters_of(self.law, measurement)}
+        values = {name: value for name, value in self.values.items() if name in names}
+        held = [name for name in self.fixed if name in names] if fixed is None else fixed
+        loss = self.loss if loss is None else loss
+        known = self if noise_of is None else noise_of
+        is_known = measurement.traces is known.traces and measurement.noise == "estimated"
+        is_known = is_known and loss == known.loss == "linear"
         found = find_minimum(
             measurement,
             values | dict(guess or {}),
             law=self.law,
             fixed=held,
-            loss=self.loss if loss is None else loss,
+            loss=loss,
             f_scale=self.f_scale if f_scale is None else f_scale,
             options=self.options,
+            likelihoods=known.problem.likelihoods if is_known else None,
         )
         return Fit(*found)
 

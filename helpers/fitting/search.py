@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers.fitting.likelihood import Likelihood
 from helpers.fitting.minimise import Minimum, minimise
 from helpers.fitting.parameters import Parameter, chosen, parameters_of
 from helpers.fitting.problem import Problem, pose
 from helpers.fitting.start import starting_values
+from helpers.fitting.weighing import weighed
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
@@ -52,8 +54,12 @@ def find_minimum(
     loss: str = "linear",
     f_scale: float = 1.0,
     options: Options = Options(),
+    likelihoods: tuple[Likelihood, ...] | None = None,
 ) -> Found:
-    """Pose the problem of a law for a measurement and minimise it; arguments are those of `fit`."""
+    """Pose the problem of a law for a measurement and minimise it; arguments are those of `fit`.
+
+    With `likelihoods`, those of another fit to the same traces, the noise is not estimated again.
+    """
     if not isinstance(law, Law):
         raise ValueError(f"law = {law!r:.60}: give RateLaw(), or Equation(function, names) of a function")
     parameters = parameters_of(law, measurement)
@@ -66,8 +72,14 @@ def find_minimum(
     )
     problem = pose(measurement, law, start, varied=varied, loss=loss, f_scale=f_scale)
     x = problem.point(np.array([start[each.name] for each in parameters]))
+    if likelihoods is not None:
+        problem = problem.with_likelihoods(likelihoods)
     reason = _reason_against(problem, x)
     minimum = _search(problem, x, free, options)
+    if measurement.noise == "estimated" and likelihoods is None:
+        problem, minimum = weighed(
+            problem, minimum, free, lambda posed, point: _search(posed, point, free, options)
+        )
     if reason and minimum.triangle is None:
         minimum = replace(minimum, message=f"the model cannot be computed at the start: {reason}")
     return Found(problem, minimum, free, start, options)

@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.traces import Trace
 
-NOISES = ("poisson", "sigma", "even")
+NOISES = ("poisson", "sigma", "even", "estimated")
 
 
 def with_noise(
@@ -24,9 +24,10 @@ def with_noise(
     Parameters
     ----------
     traces : sequence of Trace
-    noise : {"poisson", "sigma", "even"}, optional
+    noise : {"poisson", "sigma", "even", "estimated"}, optional
         "poisson": raw counts. "sigma": the traces' own standard errors. "even": equally large everywhere,
-        its size unknown. By default "sigma" where there are standard errors, else "even".
+        its size unknown. "estimated": how it depends on the signal is unknown, too, and taken from the
+        residuals (see `fitting.weighing`). By default "sigma" where there are standard errors, else "even".
     relative_percent, floor : float, optional
         Known noise of traces without standard errors: σ² = (percent of the signal)² + floor².
 
@@ -48,7 +49,7 @@ def with_noise(
     if any(has_sigma) != all(has_sigma):
         raise ValueError("some traces have sigma and some have none; give it to all of them, or to none")
     if relative_percent is not None or floor is not None:
-        if noise in ("poisson", "even") or any(has_sigma):
+        if noise in ("poisson", "even", "estimated") or any(has_sigma):
             raise ValueError(
                 f"{'sigma_floor' if relative_percent is None else 'sigma_relative_percent'} ="
                 f" {floor if relative_percent is None else relative_percent:g}: the noise is known already,"
@@ -62,8 +63,8 @@ def with_noise(
         return tuple(replace(trace, sigma=None) for trace in traces), "poisson"
     if noise == "sigma" and not all(has_sigma):
         raise ValueError('noise = "sigma", but the traces have none; add the column, or leave noise out')
-    if noise == "even":
-        return tuple(replace(trace, sigma=None) for trace in traces), "even"
+    if noise in ("even", "estimated"):
+        return tuple(replace(trace, sigma=None) for trace in traces), noise
     return tuple(traces), "sigma" if all(has_sigma) else "even"
 
 

@@ -195,7 +195,13 @@ class MeasurementPanel(SliderPanel):
     def _rmse_text(self) -> str:
         unit = self.measurement.signal_unit
         text = f"RMSE {self.rmse:.6g}" + (f" ({unit})" if unit else "")
-        return text if self.measurement.noise == "even" else f"{text}, {self._shown.rms_scaled:.4g} sigma"
+        return f"{text}{self._in_sigma()}"
+
+    def _in_sigma(self) -> str:
+        """Size of the residuals in units of the noise, where that is known."""
+        if self.measurement.noise in ("even", "estimated"):
+            return ""
+        return f", {self._shown.rms_scaled:.4g} sigma"
 
     def _linear_texts(self, *, short: bool = False) -> list[str]:
         """Lines with the scales and backgrounds that were found; short ones of several have no unit."""
@@ -221,8 +227,7 @@ class MeasurementPanel(SliderPanel):
 
     def _notes(self) -> list[str]:
         lines, shares = self._linear_texts(short=True), self._shares()
-        sigma = "" if self.measurement.noise == "even" else f", {self._shown.rms_scaled:.4g} sigma"
-        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.measurement.signal_unit) + sigma]
+        notes = [axis_label(f"RMSE {self.rmse:.6g}", self.measurement.signal_unit) + self._in_sigma()]
         notes += [axis_label("", line).strip(" ()") for line in lines]
         return notes if shares is None else [*notes, shares_text(shares)]
 

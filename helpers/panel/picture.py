@@ -43,7 +43,7 @@ class MeasurementView(BlitView):
         pairs = zip(measurement.traces, measurement.time_zero, strict=True)
         self._elapsed = [trace.t - zero for trace, zero in pairs]
         self._kept: list[list[np.ndarray]] = []
-        self._in_sigma = measurement.noise != "even"
+        self._in_sigma = measurement.noise not in ("even", "estimated")
         if not self._in_sigma and len(measurement) == 1:
             self._size = float(np.abs(measurement.traces[0].signal).max()) or 1.0
         super().__init__(scale)

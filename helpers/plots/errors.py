@@ -62,7 +62,7 @@ def plot_profiles(curves: Profiles, *, ax: Sequence[Axes] | None = None) -> Sequ
     """
     axes = _grid(len(curves)) if ax is None else ax
     fit = curves.fit
-    known = fit.variance == 1
+    known = fit.problem.is_absolute
     for each, (name, curve) in zip(axes, curves.items(), strict=True):
         low, high = curve.interval95
         if len(curve.values) > 1:

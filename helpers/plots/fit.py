@@ -126,7 +126,7 @@ def _is_turned(fit: Fit, scale: str) -> bool:
 
 
 def _in_sigma(fit: Fit) -> bool:
-    return fit.problem.is_absolute or len(fit.traces) > 1
+    return fit.problem.likelihoods[0].noise != "even" or len(fit.traces) > 1
 
 
 def _residual_unit(fit: Fit) -> str:

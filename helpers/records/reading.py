@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 
 import pandas as pd
 
 from helpers import entries
+from helpers.fitting.variance_function import VarianceFunction
 from helpers.records.record import FORMAT, INFINITE, FitRecord, by_name
 from helpers.records.stamps import QUANTITIES, DataStamp, LawStamp
 
@@ -54,6 +56,7 @@ def record_from(content: Mapping) -> FitRecord:
         converged=entries.boolean(content, "converged"),
         message=entries.text(content, "message"),
         versions=entries.texts(content, "versions"),
+        noise=_noise_of(content, len(traces)),
     )
 
 
@@ -102,6 +105,23 @@ def _measurement_of(content: dict) -> dict:
         "repetition_period": _or_nothing(entries.not_negative, content, "repetition_period"),
         "fluence_error_percent": _or_nothing(entries.not_negative, content, "fluence_error_percent"),
     }
+
+
+def _noise_of(content: dict, count: int) -> tuple[VarianceFunction, ...] | None:
+    """Return the variance functions of a fit whose weights were estimated; other files have no such entry."""
+    if "estimated_noise" not in content:
+        return None
+    rows = entries.array(content, "estimated_noise")
+    if len(rows) != count:
+        raise ValueError(f"estimated_noise holds {len(rows)} entries for {count} traces")
+    terms = [field.name for field in fields(VarianceFunction)]
+    found = []
+    for row in rows:
+        numbers = [entries.not_negative({"estimated_noise": row}, "estimated_noise", term) for term in terms]
+        if numbers[0] == 0:
+            raise ValueError("estimated_noise.constant = 0: a point without noise would weigh without limit")
+        found.append(VarianceFunction(*numbers))
+    return tuple(found)
 
 
 def _quantity_of(content: dict, name: str) -> dict:

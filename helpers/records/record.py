@@ -11,6 +11,7 @@ import pandas as pd
 from helpers.fitting import Fit, Minimum
 from helpers.fitting.problem import Problem, pose
 from helpers.fitting.search import Options
+from helpers.fitting.variance_function import VarianceFunction
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, as_measurement
@@ -46,6 +47,8 @@ class FitRecord:
     converged : bool
     versions : dict
         What wrote the file.
+    noise : tuple of VarianceFunction or None
+        Each trace's variance function where the weights were estimated from the residuals.
     """
 
     law: LawStamp
@@ -63,6 +66,7 @@ class FitRecord:
     converged: bool
     message: str
     versions: dict[str, str]
+    noise: tuple[VarianceFunction, ...] | None = None
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name}={self.values[name]:.6g}" for name in self.law.parameters)
@@ -103,6 +107,8 @@ class FitRecord:
                 f" have {', '.join(problem.names)}; give those of the fit"
             )
         x = _inside(problem, problem.point(np.array(self.values)), status)
+        if self.noise is not None:
+            problem = problem.weighed(self.noise, x)
         cost, triangle = problem.evaluate(x)
         self._refuse_other_cost(cost, problem)
         return Fit(
@@ -120,6 +126,7 @@ class FitRecord:
     def content(self) -> dict:
         """Entries of the JSON file; NaN is null there, and infinity a text."""
         columns = {"value": self.values, "stderr": self.stderr, "status": self.status, "unit": self.units}
+        noise = {} if self.noise is None else {"estimated_noise": [asdict(each) for each in self.noise]}
         return {
             "format": FORMAT,
             "law": asdict(self.law) | {"parameters": [*self.law.parameters]},
@@ -133,6 +140,7 @@ class FitRecord:
             "rmse": _shown(self.rmse),
             "loss": self.loss,
             "f_scale": self.f_scale,
+            **noise,
             "converged": self.converged,
             "message": self.message,
             "versions": self.versions,

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import numpy as np
 
 from helpers.fitting import Fit
+from helpers.fitting.variance_function import VarianceFunction
 from helpers.records.record import FitRecord, by_name
 from helpers.records.rounding import DATA_DIGITS, DIGITS, DIGITS_OF_ERRORS, rounded, rounded_value
 from helpers.records.stamps import described, law_stamp, stamp
@@ -40,7 +41,18 @@ def record_of(fit: Fit) -> FitRecord:
         converged=bool(fit.converged),
         message=fit.message,
         versions=versions(),
+        noise=_estimated_noise(fit),
     )
+
+
+def _estimated_noise(fit: Fit) -> tuple[VarianceFunction, ...] | None:
+    functions = [each.function for each in fit.problem.likelihoods]
+    found = tuple(
+        VarianceFunction(rounded(each.constant), rounded(each.linear), rounded(each.square))
+        for each in functions
+        if each is not None
+    )
+    return found or None
 
 
 def versions() -> dict[str, str]:

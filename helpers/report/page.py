@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from helpers import plots, records, uncertainty
 from helpers.description import Description, FitChoice, find, read
 from helpers.fitting import Fit, fit_from_guesses
+from helpers.fitting.fits import with_one_noise
 from helpers.kinetics import RATES
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement, load_traces
@@ -133,7 +134,7 @@ def best_fit(measurement: Measurement, choice: FitChoice) -> tuple[Fit, list[Fit
     }
     fits = fit_from_guesses(measurement, guesses, **options)
     away = [_rates_times(fits[0], factor) for factor in _OTHER_STARTS]
-    fits += fit_from_guesses(measurement, away, **options)
+    fits = with_one_noise(fits + fit_from_guesses(measurement, away, **options))
     return min(fits, key=lambda each: (not each.converged, each.cost)), fits
 
 
@@ -188,6 +189,8 @@ def _described(fit: Fit) -> Iterable[str]:
     else:
         size = amount(f"{fit.rmse:.3g}", fit.measurement.signal_unit)
         words = f"The noise is not known; the residuals have the root mean square {size}."
+        if fit.measurement.noise == "estimated":
+            words += f" Estimated from them: {fit.noise}."
     yield _text("p", words)
 
 

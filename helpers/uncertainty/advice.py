@@ -65,6 +65,8 @@ def advise(fit: Fit, curves: Profile | None = None) -> list[str]:
     if not fit.converged:
         words.append(f"The fit has not converged ({fit.message}): its numbers are not a minimum.")
     words += _about_residuals(fit, misfit(fit)) + list(fit.notes)
+    if fit.measurement.noise == "estimated":
+        words.append(f"Noise, from the residuals: {fit.noise}.")
     words += [about_parameter(curves[name]) for name in curves] + _about_fluence(fit)
     words += [_about_excitation(fit, curves[name]) for name in curves if _may_be_seen(fit, curves[name])]
     words += about_trade_offs(fit.correlation)
@@ -112,7 +114,9 @@ def _about_trace(fit: Fit, test: TraceTest) -> str:
 def _about_scatter(fit: Fit, j: int, test: TraceTest) -> list[str]:
     """Say whether noise that depends on the signal was taken for even noise."""
     curve, scatter = np.abs(fit.curves()[j]), np.abs(fit.residuals()[j])
-    if fit.problem.is_absolute or test.is_rounding or np.ptp(curve) == 0 or np.ptp(scatter) == 0:
+    if test.is_rounding or np.ptp(curve) == 0 or np.ptp(scatter) == 0:
+        return []
+    if fit.problem.likelihoods[j].noise != "even":
         return []
     ranks = stats.spearmanr(curve, scatter)
     if ranks.pvalue >= _DOUBT:

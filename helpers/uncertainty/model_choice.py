@@ -156,6 +156,8 @@ def _difference(one: Fit, other: Fit) -> str | None:
         if not all(np.array_equal(getattr(a, what), getattr(b, what)) for a, b in pairs):
             return "times" if what == "t" else "data"
     for a, b in zip(one.problem.likelihoods, other.problem.likelihoods, strict=True):
+        if one.measurement.noise == other.measurement.noise == "estimated" and a.loss == b.loss == "linear":
+            continue  # each has the noise that its own residuals ask for, and the criteria count that
         if a.noise != b.noise or not np.array_equal(a.sigma, b.sigma):
             return "noise"
         if a.loss != b.loss or (a.loss != "linear" and a.f_scale != b.f_scale):
@@ -275,16 +277,16 @@ def _row(model: Fit, fullest: Fit | None) -> dict[str, object]:
 def _p_value(model: Fit, fullest: Fit) -> float:
     """Probability of the fullest model's gain over this model, were this model true."""
     held = fullest.free & ~model.free
-    if not held.any() or freedom(fullest) < 1 or model.minimum.triangle is None:
+    if not held.any() or fullest.freedom < 1 or model.minimum.triangle is None:
         return 1.0
-    noise = variance(fullest)
+    noise, names = variance(fullest), np.array(fullest.names)[held]
     rise = max(2 * (model.cost - fullest.cost) / noise, 0.0)
     # The smaller model's own problem may have no derivatives by the terms that it dropped.
     x = fullest.problem.point(np.array(model.values))
     _, triangle = fullest.problem.evaluate(x)
     if triangle is None:
         return 1.0
-    options = {"signed": fullest.problem.signed, "variance": noise, "freedom": freedom(fullest)}
+    options = {"signed": fullest.problem.signed, "variance": noise, "freedom": freedom(fullest, names)}
     return chance(rise, triangle, x, fullest.free, held, **options)
 
 

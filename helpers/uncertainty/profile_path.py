@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -30,9 +31,10 @@ def fewest_spare_points(fit: Fit) -> int:
     return 2 if fit.problem.is_absolute else 3
 
 
-def freedom(fit: Fit) -> float:
-    """Degrees of freedom behind the noise's variance; infinite where the noise is known."""
-    return np.inf if fit.problem.is_absolute else fit.freedom
+def freedom(fit: Fit, names: Sequence[str] | None = None) -> float:
+    """Degrees of freedom behind the errors of these parameters, the fewest; infinite for known noise."""
+    rows = fit.error_freedom
+    return float((rows if names is None else rows[list(names)]).min())
 
 
 def variance(fit: Fit) -> float:
@@ -65,7 +67,7 @@ class Tracer:
         self.others = fit.free.copy()
         self.others[self.index] = False
         self.held = ~self.others & fit.free
-        self.variance, self.freedom = variance(fit), freedom(fit)
+        self.variance, self.freedom = variance(fit), freedom(fit, [name])
         self.evaluations = 0
         self.known: dict[int, tuple[Minimum, np.ndarray]] = {}
         at_bound = self.is_bounded and fit.minimum.x[self.index] == 0

@@ -211,7 +211,7 @@ def contour(fit: Fit, pair: tuple[str, str], level: float = 0.95, *, directions:
             " fix a parameter that trades off against them, or give more data"
         )
     shape = np.linalg.cholesky(block)
-    wanted = float(textbook_thresholds((level,), 2, freedom(fit))[0])
+    wanted = float(textbook_thresholds((level,), 2, freedom(fit, pair))[0])
     edge = []
     for angle in np.linspace(0, 2 * np.pi, directions, endpoint=False):
         edge.append(_edge(fit, places, shape @ [np.cos(angle), np.sin(angle)], wanted))

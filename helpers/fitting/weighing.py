@@ -1,0 +1,198 @@
+"""Noise that nobody measured: even, or with the weights that the residuals ask for.
+
+A fit with even weights comes first. Where its residuals reject even noise (see `variance_function`) the
+points are weighed by the estimated variance function, fitted again and so on until the weights settle. Each
+trace has a function of its own; where traces are short, all have one together, in units of their largest
+signals. A robust loss keeps even noise: it makes outliers pull less, and an estimate from their squares would
+take a few of them for noise that grows with the signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from helpers.fitting.minimise import Minimum
+from helpers.fitting.problem import Problem
+from helpers.fitting.variance_function import (
+    TERMS,
+    Scatter,
+    VarianceFunction,
+    estimate,
+    freedoms,
+    threshold,
+)
+from helpers.measurement.quantity import amount
+
+FEWEST = 20  # points that must be to spare, or the weights would be worse than none
+FEWEST_EACH = 30  # points of each trace for functions of their own
+_SUSPECT = 2.71  # 2·ΔREML from which on few points look uneven (even noise: one case in twenty or so)
+_ROUNDS, _SETTLED = 6, 1e-3
+_ROUNDING = 10.0  # times the problem's floor
+
+
+def weighed(
+    problem: Problem, minimum: Minimum, free: np.ndarray, search: Callable[[Problem, np.ndarray], Minimum]
+) -> tuple[Problem, Minimum]:
+    """Return problem and minimum with the weights that the residuals ask for; as they are where they do not.
+
+    Parameters
+    ----------
+    problem : Problem
+        With even noise.
+    minimum : Minimum
+        Its minimum.
+    free : ndarray of bool, shape (p,)
+    search : callable
+        Minimises a problem from a point on.
+    """
+    if problem.likelihoods[0].loss != "linear" or not minimum.converged:
+        return problem, minimum
+    if not is_uneven(problem, minimum.x, free):
+        return problem, minimum
+    before, best = None, (problem, minimum)
+    for _ in range(_ROUNDS):
+        functions = variance_functions(problem, minimum.x, free)
+        if functions is None:
+            break
+        problem = problem.weighed(functions, minimum.x)
+        sizes = np.concatenate([each.sigma for each in problem.likelihoods])
+        minimum = search(problem, minimum.x)
+        if minimum.triangle is None:
+            break
+        best = problem, minimum
+        if before is not None and np.abs((sizes / before) ** 2 - 1).max() < _SETTLED:
+            break
+        before = sizes
+    return best
+
+
+def is_uneven(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:
+    """Whether points are many enough and their residuals reject even noise (in 1 % of cases wrongly)."""
+    return _spare(problem, x, free) >= FEWEST and _gain(problem, x, free) > threshold(noise_groups(problem))
+
+
+def is_suspect(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:
+    """Whether residuals look uneven and are too few to estimate how."""
+    return 1 <= _spare(problem, x, free) < FEWEST and _gain(problem, x, free) > _SUSPECT
+
+
+def variance_functions(
+    problem: Problem, x: np.ndarray, free: np.ndarray
+) -> tuple[VarianceFunction, ...] | None:
+    """Estimate each trace's variance function at x; None where the data leave it open."""
+    scatter = _scatter(problem, x, free)
+    found = None if scatter is None else estimate(scatter)
+    if found is None:
+        return None
+    sizes = _largest(problem.signal(x))
+    rows = [found.coefficients[group] for group in _groups(problem)]
+    return tuple(
+        VarianceFunction(*map(float, row * [size**2, size, 1.0]))
+        for row, size in zip(rows, sizes, strict=True)
+    )
+
+
+def error_freedoms(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Degrees of freedom behind each parameter's error, shape (p,); those of the fewest where it has none.
+
+    m − p for even noise, Satterthwaite's where the noise was estimated, infinite where it is known.
+    """
+    spare = float(_spare(problem, x, free))
+    if problem.is_absolute:
+        return np.full(len(x), np.inf)
+    functions = [each.function for each in problem.likelihoods if each.function is not None]
+    if not functions or (scatter := _scatter(problem, x, free)) is None:
+        return np.full(len(x), spare)
+    coefficients = np.zeros((noise_groups(problem), TERMS))
+    sizes = _largest(problem.signal(x))
+    for group, each, size in zip(_groups(problem), functions, sizes, strict=True):
+        coefficients[group] = each.constant / size**2, each.linear / size, each.square
+    found = np.full(len(x), np.nan)
+    found[_active(problem, x, free)] = freedoms(scatter, coefficients)
+    found = np.clip(found, 1.0, spare)
+    return np.where(np.isnan(found), np.nanmin(found, initial=spare), found)
+
+
+def noise_in_words(problem: Problem, minimum: Minimum, free: np.ndarray, size: float) -> str:
+    """Say what is known of the noise; `size` is that of a residual in units of the likelihood's sigma."""
+    measurement = problem.measurement
+    if problem.is_absolute:
+        return {"poisson": "that of raw counts", "sigma": "the given standard errors"}[measurement.noise]
+    if minimum.triangle is None:
+        return "unknown"
+    unit, x = measurement.signal_unit, minimum.x
+    rows = zip(problem.likelihoods, measurement.traces, _largest(problem.signal(x)), strict=True)
+    words = []
+    for number, (likelihood, trace, largest) in enumerate(rows, 1):
+        name = "" if len(measurement) == 1 else f"{trace.name or f'trace {number}'}: "
+        if likelihood.function is None:
+            words.append(name + amount(f"{size * float(likelihood.sigma):.2g}", unit))
+        else:
+            words.append(name + likelihood.function.words(largest, unit))
+    told = "; ".join(words)
+    if problem.likelihoods[0].function is not None:
+        return told
+    if measurement.noise != "estimated":
+        return f"{told} everywhere (taken to be even)"
+    if problem.likelihoods[0].loss != "linear":
+        return f"{told} everywhere (taken to be even, as always with a robust loss)"
+    if is_suspect(problem, x, free):
+        return (
+            f"{told} everywhere (taken to be even, but the residuals look uneven: too few points to estimate"
+            " the noise, so give the standard errors if you know them)"
+        )
+    return f"{told} everywhere (the residuals do not ask for more)"
+
+
+def _active(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
+    return free & ((x > 0) | problem.signed)
+
+
+def _spare(problem: Problem, x: np.ndarray, free: np.ndarray) -> int:
+    return problem.size - int(_active(problem, x, free).sum())
+
+
+def _groups(problem: Problem) -> np.ndarray:
+    """Which traces share a variance function: none, or all of them where one of them is short."""
+    count = len(problem.links)
+    own = min(len(trace) for trace in problem.measurement.traces) >= FEWEST_EACH
+    return np.arange(count) if own else np.zeros(count, int)
+
+
+def noise_groups(problem: Problem) -> int:
+    """Return the number of variance functions that the traces have between them."""
+    return int(_groups(problem).max()) + 1
+
+
+def _largest(signals: list[np.ndarray]) -> list[float]:
+    return [float(np.abs(signal).max()) or 1.0 for signal in signals]
+
+
+def _gain(problem: Problem, x: np.ndarray, free: np.ndarray) -> float:
+    scatter = _scatter(problem, x, free)
+    found = None if scatter is None else estimate(scatter)
+    return -np.inf if found is None else found.gain
+
+
+def _scatter(problem: Problem, x: np.ndarray, free: np.ndarray) -> Scatter | None:
+    """Residuals, slopes and signals of all traces; None where they are nothing but rounding."""
+    slopes = problem.jacobian(x)
+    if slopes is None:
+        return None
+    signals, traces = problem.signal(x), problem.measurement.traces
+    triples = zip(traces, signals, problem.offsets(x), strict=True)
+    rows = [trace.signal - signal - offset for trace, signal, offset in triples]
+    scaled = [row / each.sigma for row, each in zip(rows, problem.likelihoods, strict=True)]
+    if np.linalg.norm(np.concatenate(scaled)) <= _ROUNDING * problem.floor:
+        return None
+    lengths = [len(row) for row in rows]
+    sizes = np.repeat(_largest(signals), lengths)
+    return Scatter(
+        residuals=np.concatenate(rows),
+        slopes=np.vstack(slopes)[:, _active(problem, x, free)],
+        signal=np.concatenate(signals) / sizes,
+        sizes=sizes,
+        groups=np.repeat(_groups(problem), lengths),
+    )
