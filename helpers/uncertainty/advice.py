@@ -64,27 +64,32 @@ def advise(fit: Fit, curves: Profile | None = None) -> list[str]:
     words = [f"{curves.message.capitalize()}."] if curves.restarted else []
     if not fit.converged:
         words.append(f"The fit has not converged ({fit.message}): its numbers are not a minimum.")
-    words += _about_residuals(fit, misfit(fit)) + list(fit.notes)
+    test = misfit(fit)
+    words += _about_residuals(fit, test) + list(fit.notes)
     if fit.measurement.noise == "estimated":
         words.append(f"Noise, from the residuals: {fit.noise}.")
-    words += [about_parameter(curves[name]) for name in curves] + _about_fluence(fit)
-    words += [_about_excitation(fit, curves[name]) for name in curves if _may_be_seen(fit, curves[name])]
-    words += about_trade_offs(fit.correlation)
+    words += [_judged(curves[name], test) for name in curves]
+    rest = _about_fluence(fit)
+    rest += [_about_excitation(fit, curves[name]) for name in curves if _may_be_seen(fit, curves[name])]
+    rest += about_trade_offs(fit.correlation)
     if isinstance(fit.law, RateLaw):
-        words += _about_crossovers(fit) + _about_shares(fit) + _about_left_overs(fit) + _about_signal(fit)
-    return words
+        rest += _about_crossovers(fit) + _about_shares(fit) + _about_left_overs(fit) + _about_signal(fit)
+    if test.found and not test.correlation:
+        rest = [f"{each} This comes from a law that does not describe the data." for each in rest]
+    return words + rest
 
 
 def _about_residuals(fit: Fit, test: Misfit) -> list[str]:
     words = [_about_trace(fit, each) for each in test.traces]
     words.sort(key=lambda each: "structured" not in each)
-    if test.found:
-        law = (
-            "the law does not describe these data"
-            if len(fit.traces) == 1
-            else ("one law with these parameters does not describe all traces")
-        )
-        words.insert(0, f"Misfit: {law} ({_p(test.p)}), and all errors below are too small.")
+    if test.correlation:
+        words.insert(0, _about_correlation(fit, test))
+    elif test.found:
+        law = "the law does not describe these data"
+        if len(fit.traces) > 1:
+            law = "one law with these parameters does not describe all traces"
+        size = f", χ² is {fit.reduced_chi2:.3g} per degree of freedom" if fit.problem.is_absolute else ""
+        words.insert(0, f"Misfit: {law} ({_p(test.p)}{size}), and all errors below are too small.")
     for j in range(len(fit.traces)):
         words += _about_scatter(fit, j, test.traces[j])
     return words
@@ -96,12 +101,15 @@ def _about_trace(fit: Fit, test: TraceTest) -> str:
         return f"{name}: the residuals are nothing but rounding; these data hold no noise to judge errors by."
     size = ""
     if test.p_size < _DOUBT and f"{test.size:.3g}" != "1":
-        given = "counts have" if fit.measurement.noise == "poisson" else "was given"
         direction = "small" if test.size > 1 else "large"
-        size = (
-            f"; their size is {test.size:.3g} times the noise that {given} ({_p(test.p_size)}), so that the"
-            f" errors below are too {direction} by about that factor"
-        )
+        factor = f"the errors below are too {direction} by about that factor"
+        reason = f"was given ({_p(test.p_size)}), so that {factor}"
+        if fit.measurement.noise == "poisson":
+            reason = f"counts have ({_p(test.p_size)}): they are no raw counts"
+            reason += f"{', or the law does not describe them' if test.size > 1 else ''}, and {factor}"
+        size = f"; their size is {test.size:.3g} times the noise that {reason}"
+    if test.is_too_faint:
+        return f"{name}: there are too few counts to test the order of the residuals{size}."
     if test.found:
         neighbours = "neighbouring residuals" if test.block == 1 else f"means of {test.block} residuals"
         return (
@@ -109,6 +117,41 @@ def _about_trace(fit: Fit, test: TraceTest) -> str:
             f" ({test.correlation:+.2f}, {_p(test.p)}){size}."
         )
     return f"{name}: the residuals look like noise ({_p(test.p)} for their order){size}."
+
+
+def _about_correlation(fit: Fit, test: Misfit) -> str:
+    """Say what correlated noise, if that is what makes the structure, does to the errors."""
+    wider = [
+        f"{name} by {test.widening[name]:.2g}"
+        for name in fit.law.names
+        if fit.status[name] == "free" and np.isfinite(test.widening[name])
+    ]
+    factors = f" ({_listed(wider)} times)" if wider else ""
+    return (
+        "Either the noise is correlated or the law is a little wrong: the residuals are like noise in which"
+        f" neighbouring points have the correlation {test.correlation:.2f}. Such noise makes all errors"
+        f" larger{factors}; each interval below is given as for independent noise and as for this one."
+    )
+
+
+def _judged(curve: Curve, test: Misfit) -> str:
+    """Say what a profile tells of its parameter, and what the structure of the residuals does to that."""
+    sentence = about_parameter(curve)
+    if not test.found or curve.verdict == "not determined":
+        return sentence
+    if not test.correlation:
+        if curve.verdict == "determined":
+            return f"{sentence[:-1]}; this interval is too small, because the law does not describe the data."
+        return f"{sentence[:-1]}; this limit does not hold, because the law does not describe the data."
+    factor, unit = test.widening[curve.name], curve.parameter.unit
+    low, high = (curve.value + factor * (end - curve.value) for end in curve.interval95)
+    low = max(low, curve.parameter.lower)
+    if curve.verdict == "upper limit":
+        return f"{sentence[:-1]}; if the noise is correlated, at most {high:.3g} {unit}".rstrip() + "."
+    if curve.verdict == "lower limit":
+        return f"{sentence[:-1]}; if the noise is correlated, at least {low:.3g} {unit}".rstrip() + "."
+    error = _with_error(curve.value, factor * curve.error, unit)
+    return f"{sentence[:-1]}; if the noise is correlated, {error}, 95 % interval {low:.4g} to {high:.4g}."
 
 
 def _about_scatter(fit: Fit, j: int, test: TraceTest) -> list[str]:

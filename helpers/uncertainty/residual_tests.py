@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+from scipy.optimize import brentq
+from scipy.signal import lfilter
+from scipy.special import xlogy
 
 from helpers.fitting import Fit
 
-_LEAST_COUNTS = 1e-6  # expected in a bin; fewer tell nothing of the size of the noise
 _DOUBT = 0.01  # p value below which residuals are called structured, or the noise wrong
 _FEWEST_BLOCKS = 12
 _ROUNDING = 10.0  # in units of what the law's accuracy leaves
-_FURTHEST = 1e-15  # tail beyond which a normal score is not followed
+_POOLED = 10.0  # counts expected in a pool, so that its residual is nearly normal
+_FEWEST_POOLS = 5
+_MANY_COUNTS = 100.0  # expected in a bin; from here on the deviance's moments follow their series
+_FEW_COUNTS = 1e-8
+_EXPLAINED = 0.2  # p value above which nothing is left to explain; the correlation was fitted to these data
+_LARGEST_CORRELATION = 0.98  # of neighbours; more of it is no noise but a curve
+_SHORT = 8  # points within which correlated noise shows most
+_SMALL = 0.1  # of the signal's range: larger residuals are not called noise that is correlated
 
 
 @dataclass(frozen=True)
@@ -21,10 +32,12 @@ class TraceTest:
     """Tests of one trace's residuals.
 
     `found` is True where neighbouring residuals agree more than chance allows. `p` is that chance, `block`
-    the number of neighbouring points over which the agreement is clearest, `correlation` that of neighbouring
-    blocks. `p_size` is the chance of a χ² (for counts Pearson's) so far from its expectation, and `size` the
-    residuals' size in units of the given noise (1 and NaN where the noise is unknown). `is_rounding`: the
-    residuals are nothing but rounding.
+    the number of neighbouring points (of counts: pools) over which the agreement is clearest, `correlation`
+    that of neighbouring blocks. `p_size` is the chance of a χ² (for counts of a deviance) so far from its
+    expectation, and `size` the residuals' size in units of the given noise (1 and NaN where the noise is
+    unknown). `is_rounding`: the residuals are nothing but rounding. `is_too_faint`: so few counts that their
+    order tells nothing. `rho` is the correlation of neighbouring points where correlated noise would explain
+    the structure, else 0.
     """
 
     name: str
@@ -35,23 +48,41 @@ class TraceTest:
     p_size: float
     size: float
     is_rounding: bool
+    is_too_faint: bool = False
+    rho: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Misfit:
     """Whether the law describes the data: one verdict over all traces, and each trace's tests.
 
-    `found` is True where some trace's residuals are structured, `p` the chance of the clearest structure
-    in so many traces, `p_size` likewise that of the residuals' size.
+    Attributes
+    ----------
+    found : bool
+        Some trace's residuals are structured: the law is wrong, or the noise is correlated.
+    p, p_size : float
+        Chance of the clearest structure in so many traces, and of the residuals' size.
+    traces : tuple of TraceTest
+    correlation : float
+        Of neighbouring points, where noise with this correlation would explain all the structure: the
+        largest of the traces. 0 where there is no structure, or where it is not that of such noise.
+    widening : pandas.Series
+        By parameter: how many times larger the standard errors are if the noise is so correlated; 1 without
+        correlation, for a parameter on its bound √((1 + ρ)/(1 − ρ)), and NaN for one that was fixed. The
+        fit's own errors are not changed.
     """
 
     found: bool
     p: float
     p_size: float
     traces: tuple[TraceTest, ...]
+    correlation: float
+    widening: pd.Series
 
     def __repr__(self) -> str:
         verdict = "structured" if self.found else "like noise"
+        if self.correlation:
+            verdict += f", as by noise of correlation {self.correlation:.2f}"
         return f"Misfit(residuals {verdict}, p = {self.p:.2g}, {len(self.traces)} traces)"
 
 
@@ -61,7 +92,7 @@ def misfit(fit: Fit) -> Misfit:
     s are sums of 1, 2, 4, … neighbours of the residuals' normal scores. Under independent noise z is standard
     normal. The smallest p over the lengths of the sums, times their number, is a trace's p; the smallest p
     over the traces, times theirs, is the verdict's. Below 0.01 the residuals are structured: the law does
-    not describe these data.
+    not describe these data, or their noise is correlated.
 
     Parameters
     ----------
@@ -78,11 +109,17 @@ def misfit(fit: Fit) -> Misfit:
 
     Notes
     -----
-    Scores come from the residuals' ranks, so that the noise of the peak does not hide the faint tail. Few
-    counts are no normal noise, and their residuals follow the model's own curve; there the scores are
-    randomised quantiles of the expected Poisson distribution (Dunn & Smyth 1996, "Randomized quantile
-    residuals", J. Comput. Graph. Stat. 5, 236), with a fixed seed. The size of counts is Pearson's χ²
-    against a scaled χ² distribution with its true variance Σ(2 + 1/μ).
+    Scores come from the residuals' ranks, so that the noise of the peak does not hide the faint tail. The
+    ranks of few counts follow the model's own curve, so counts are first pooled: neighbouring points, until
+    each pool expects ten counts. With fewer than five pools their order is not tested.
+
+    The size of counts is judged by their deviance, whose exact mean and variance at the expected counts are
+    known (at 1/10 of a count a mean of 0.47, not 1), and corrected for the fitted parameters.
+
+    Where noise of the form eᵢ = ρ·eᵢ₋₁ + independent noise explains the structure (the residuals rᵢ − ρ·rᵢ₋₁
+    pass the test), ρ is the one that gives the observed Σ rᵢrᵢ₊₁/Σ rᵢ² on average after such a fit. The
+    errors then follow from (JᵀJ)⁻¹·JᵀCJ·(JᵀJ)⁻¹ with Cᵢⱼ = ρ^|i − j|, for slow directions √((1 + ρ)/(1 − ρ))
+    times larger. Counts are independent, so this is not offered for them.
 
     Examples
     --------
@@ -94,35 +131,98 @@ def misfit(fit: Fit) -> Misfit:
     """
     if fit.minimum.triangle is None:
         raise ValueError(f"this fit has no residuals to test ({fit.message})")
-    tests = tuple(_tested(fit, j) for j in range(len(fit.traces)))
+    rows = _Rows(fit)
+    tests = tuple(_tested(fit, rows, j) for j in range(len(fit.traces)))
     p = min(min(each.p for each in tests) * len(tests), 1.0)
     p_size = min(min(each.p_size for each in tests) * len(tests), 1.0)
-    return Misfit(bool(p < _DOUBT), float(p), float(p_size), tests)
+    tests = _with_correlation(fit, rows, tests)
+    correlation = max(each.rho for each in tests)
+    return Misfit(bool(p < _DOUBT), float(p), float(p_size), tests, correlation, rows.widening(tests))
 
 
-def _tested(fit: Fit, j: int) -> TraceTest:
+class _Rows:
+    """Residuals in units of the noise, and the directions in which the fit could move them."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit, self.curves = fit, fit.curves()
+        self.residuals, tables = [], []
+        jacobian = fit.problem.jacobian(fit.minimum.x) or []
+        rows = zip(fit.problem.likelihoods, self.curves, fit.traces, jacobian, strict=True)
+        for likelihood, curve, trace, slopes in rows:
+            _, weights, _ = likelihood.rows(curve, trace.signal)
+            tables.append(slopes[:, fit.active] * weights[:, None])
+            self.residuals.append(likelihood.scaled(curve, trace.signal))
+        # Columns of the same length, so that none is lost in the others' rounding.
+        table = np.vstack(tables)
+        self.sizes = np.linalg.norm(table, axis=0)
+        self.sizes[self.sizes == 0] = 1.0
+        left, self.values, self.right = np.linalg.svd(table / self.sizes, full_matrices=False)
+        felt = self.values > len(table) * np.finfo(float).eps * self.values.max(initial=0.0)
+        self.values, self.right = self.values[felt], self.right[felt]
+        ends = np.cumsum([len(each) for each in tables])[:-1]
+        self.directions = np.split(left[:, felt], ends)
+        self.is_determined = bool(felt.all())
+
+    def fitted(self, j: int) -> float:
+        """Return the number of parameters that trace j determines: the sum of its leverages."""
+        return float(np.sum(self.directions[j] ** 2))
+
+    def widening(self, tests: tuple[TraceTest, ...]) -> pd.Series:
+        """Return how many times larger the errors are with the correlations that were found."""
+        rho = max(each.rho for each in tests)
+        wider = np.where(self.fit.free, np.sqrt((1 + rho) / (1 - rho)), np.nan)
+        if rho and self.is_determined:
+            middle = sum(
+                directions.T @ _correlated(directions, each.rho)
+                for directions, each in zip(self.directions, tests, strict=True)
+            )
+            spread = self.right.T / self.values
+            variances = np.einsum("ij,jk,ik->i", spread, middle, spread) / np.sum(spread**2, axis=1)
+            if not self.fit.problem.is_absolute:
+                # The fit follows slow noise, so that what is left of it is smaller than it was.
+                count = self.fit.problem.size
+                variances *= (count - len(self.values)) / max(count - np.trace(middle), 1.0)
+            wider[self.fit.active] = np.sqrt(variances)
+        return pd.Series(wider, index=self.fit.values.index, name="widening")
+
+
+def _tested(fit: Fit, rows: _Rows, j: int) -> TraceTest:
     trace, likelihood = fit.traces[j], fit.problem.likelihoods[j]
-    curve = fit.curves()[j]
-    residuals = likelihood.scaled(curve, trace.signal)
+    curve, residuals = rows.curves[j], rows.residuals[j]
     name = trace.name or (f"trace {j + 1}" if len(fit.traces) > 1 else "the trace")
+    is_rounding = is_too_faint = False
     if likelihood.noise == "poisson":
-        scores, is_rounding = _scores_of_counts(curve, trace.signal, seed=j), False
+        scores = _normal(_pooled(curve, trace.signal))
+        is_too_faint = len(scores) < _FEWEST_POOLS
+        p_size, size = _size_of_counts(rows, j)
     else:
-        scores = stats.norm.ppf(stats.rankdata(residuals) / (len(residuals) + 1))
+        scores = _normal(residuals)
         length = np.linalg.norm(trace.signal / likelihood.sigma)
         is_rounding = bool(np.linalg.norm(residuals) <= _ROUNDING * fit.law.accuracy * length)
-    p, block, correlation = (1.0, 1, 0.0) if is_rounding else _order(scores)
-    p_size, size = _size(fit, residuals, curve, likelihood.noise)
-    found = p * len(fit.traces) < _DOUBT
-    return TraceTest(name, bool(found), p, block, correlation, p_size, size, is_rounding)
+        p_size, size = _size(rows, j)
+    p, block, correlation = (1.0, 1, 0.0) if is_rounding or is_too_faint else _order(scores)
+    found = bool(p * len(fit.traces) < _DOUBT)
+    return TraceTest(name, found, p, block, correlation, p_size, size, is_rounding, is_too_faint)
 
 
-def _scores_of_counts(expected: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
-    """Return normal scores of counts: a random point between P(fewer) and P(not more), as quantile."""
-    share = np.random.default_rng(seed).random(len(counts))
-    expected = np.maximum(expected, 1e-300)
-    chances = stats.poisson.cdf(counts - 1, expected) + share * stats.poisson.pmf(counts, expected)
-    return stats.norm.ppf(np.clip(chances, _FURTHEST, 1 - _FURTHEST))
+def _normal(residuals: np.ndarray) -> np.ndarray:
+    """Return the residuals' normal scores."""
+    return stats.norm.ppf(stats.rankdata(residuals) / (len(residuals) + 1))
+
+
+def _pooled(expected: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Residuals of neighbours that together expect ten counts, in units of their noise."""
+    total, starts = np.cumsum(expected), [0]
+    while True:
+        before = total[starts[-1] - 1] if starts[-1] else 0.0
+        end = int(np.searchsorted(total, before + _POOLED)) + 1
+        if end >= len(total):
+            break
+        starts.append(end)
+    if len(starts) > 1 and total[-1] - total[starts[-1] - 1] < _POOLED:
+        del starts[-1]  # what is left at the end belongs to the last pool
+    wanted, seen = np.add.reduceat(expected, starts), np.add.reduceat(counts, starts)
+    return (seen - wanted) / np.sqrt(np.maximum(wanted, _FEW_COUNTS))
 
 
 def _order(scores: np.ndarray) -> tuple[float, int, float]:
@@ -146,18 +246,115 @@ def _agreement(scores: np.ndarray, length: int) -> tuple[float, float]:
     return float(stats.norm.sf(products.sum() / size)), float(products.sum() / (sums @ sums))
 
 
-def _size(fit: Fit, residuals: np.ndarray, curve: np.ndarray, noise: str) -> tuple[float, float]:
+def _size(rows: _Rows, j: int) -> tuple[float, float]:
     """Chance of residuals so large or small, and their size in units of the noise that was given."""
-    count = len(residuals)
-    spare = count - fit.active.sum() / len(fit.traces)
-    if not fit.problem.is_absolute or spare < 1:
+    residuals = rows.residuals[j]
+    spare = len(residuals) - rows.fitted(j)
+    if not rows.fit.problem.is_absolute or spare < 1:
         return 1.0, np.nan
     squares = float(residuals @ residuals)
-    spread = 2.0 * count
-    if noise == "poisson":
-        spread += float(np.sum(1 / curve[curve > _LEAST_COUNTS]))
-    # χ² scaled to the mean and the variance that the sum of squares has
-    spread *= spare / count
-    freedom, scale = 2 * spare**2 / spread, spread / (2 * spare)
+    return _tail(squares, spare, 2 * spare), float(np.sqrt(squares / spare))
+
+
+def _size_of_counts(rows: _Rows, j: int) -> tuple[float, float]:
+    """Chance of a deviance so large or small, and the root of it in units of its mean.
+
+    The deviance at the fitted counts is that at the true ones less one for each fitted direction, and where
+    few counts are expected its mean moves with them, too. Source: McCullagh (1986), "The conditional
+    distribution of goodness-of-fit statistics for discrete data", J. Am. Stat. Assoc. 81, 104.
+    """
+    likelihood, curve, counts = rows.fit.problem.likelihoods[j], rows.curves[j], rows.fit.traces[j].signal
+    means, variances, moves = _deviance_moments(curve)
+    mean = means.sum() - rows.fitted(j)
+    variance = variances.sum() - 2 * rows.fitted(j) - float(np.sum((rows.directions[j].T @ moves) ** 2))
+    if mean <= 0 or variance <= 0:
+        return 1.0, np.nan
+    deviance = likelihood.squares(curve, counts)
+    return _tail(deviance, mean, variance), float(np.sqrt(deviance / mean))
+
+
+def _tail(squares: float, mean: float, variance: float) -> float:
+    """Two-sided chance of a sum of squares, by the scaled χ² with its mean and variance."""
+    freedom, scale = 2 * mean**2 / variance, variance / (2 * mean)
     tails = stats.chi2.cdf(squares / scale, freedom), stats.chi2.sf(squares / scale, freedom)
-    return min(2 * float(min(tails)), 1.0), float(np.sqrt(squares / spare))
+    return min(2 * float(min(tails)), 1.0)
+
+
+def _deviance_moments(expected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and variance of the deviance of a count, and its covariance with (y − μ)/√μ."""
+    grid, table = _table_of_moments()
+    safe = np.maximum(expected, _FEW_COUNTS)
+    mean, variance, move = (np.interp(np.log(safe), grid, column) for column in table)
+    many = safe > _MANY_COUNTS
+    mean = np.where(many, 1 + 1 / (6 * safe), mean)
+    variance = np.where(many, 2 + 2 / (3 * safe), variance)
+    return mean, variance, np.where(many, -1 / (6 * safe**1.5), move)
+
+
+@cache
+def _table_of_moments() -> tuple[np.ndarray, np.ndarray]:
+    grid = np.linspace(np.log(_FEW_COUNTS), np.log(_MANY_COUNTS), 400)
+    y = np.arange(_MANY_COUNTS + 12 * np.sqrt(_MANY_COUNTS))
+    expected = np.exp(grid)[:, None]
+    chances = stats.poisson.pmf(y, expected)
+    deviance = 2 * (expected - y + xlogy(y, np.maximum(y, 1) / expected))
+    mean = np.sum(chances * deviance, axis=1)
+    variance = np.sum(chances * (deviance - mean[:, None]) ** 2, axis=1)
+    move = np.sum(chances * deviance * (y - expected), axis=1) / np.sqrt(expected[:, 0])
+    return grid, np.array([mean, variance, move])
+
+
+def _with_correlation(fit: Fit, rows: _Rows, tests: tuple[TraceTest, ...]) -> tuple[TraceTest, ...]:
+    """Return the tests with the correlation of the noise, where it explains all the structure."""
+    found = []
+    for j, test in enumerate(tests):
+        rho = _explained_by(fit, rows, j, test) if test.found else 0.0
+        if test.found and not rho:
+            return tests
+        found.append(TraceTest(**(vars(test) | {"rho": rho})))
+    return tuple(found)
+
+
+def _explained_by(fit: Fit, rows: _Rows, j: int, test: TraceTest) -> float:
+    """Return the correlation of neighbours that explains the structure of trace j; 0 where none does."""
+    residuals, curve = rows.residuals[j], rows.curves[j]
+    if fit.problem.likelihoods[j].noise == "poisson" or test.block > _SHORT:
+        return 0.0
+    left = fit.traces[j].signal - curve
+    if np.sqrt(np.mean(left**2)) > _SMALL * np.ptp(curve):
+        return 0.0
+    rho = _correlation(residuals, rows.directions[j])
+    left_over = _order(_normal(residuals[1:] - rho * residuals[:-1]))[0]
+    return rho if left_over > _EXPLAINED else 0.0
+
+
+def _correlation(residuals: np.ndarray, directions: np.ndarray) -> float:
+    """Correlation of neighbours in the noise, by Σ rᵢrᵢ₊₁/Σ rᵢ² of the residuals r that a fit leaves.
+
+    A fit removes the noise along its directions, which are slow, so that neighbours of residuals are less
+    correlated than those of the noise. 0 where there is none, or where it is that of a curve.
+    """
+    seen = float(residuals[:-1] @ residuals[1:] / (residuals @ residuals))
+    count = len(residuals)
+    overlap = directions.T @ directions
+    shifted = directions[:-1].T @ directions[1:]
+
+    def excess(rho: float) -> float:
+        """Excess of E Σ rᵢrᵢ₊₁ ÷ E Σ rᵢ² over what was seen, r = e − directions·directionsᵀ·e."""
+        moved = _correlated(directions, rho)
+        middle = directions.T @ moved
+        squares = count - 2 * np.trace(middle) + np.trace(overlap @ middle)
+        cross = np.sum(directions[:-1] * moved[1:]) + np.sum(directions[1:] * moved[:-1])
+        products = (count - 1) * rho - cross + np.trace(shifted.T @ middle)
+        return products / squares - seen
+
+    if excess(0.0) >= 0 or excess(_LARGEST_CORRELATION) <= 0:
+        return 0.0
+    return float(brentq(excess, 0.0, _LARGEST_CORRELATION, xtol=1e-6))
+
+
+def _correlated(columns: np.ndarray, rho: float) -> np.ndarray:
+    """Product of the matrix ρ^|i − j| with columns, by a filter forwards and one backwards."""
+    forwards = lfilter([1.0], [1.0, -rho], columns, axis=0)
+    backwards = lfilter([1.0], [1.0, -rho], columns[::-1], axis=0)[::-1]
+    return forwards + backwards - columns

@@ -1,0 +1,188 @@
+"""Whether a law describes the data: the tests of residuals against simulated right and wrong laws.
+
+Shares are counted in seeded sets; tests/benchmarks/false_alarms.py counts them in many more.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import xlogy
+
+from helpers import kinetics
+from helpers.fitting import fit
+from helpers.measurement import Measurement
+from helpers.traces import Trace
+from helpers.uncertainty import misfit
+from helpers.uncertainty.residual_tests import _deviance_moments, _pooled
+from tests.benchmarks.false_alarms import (
+    ALONE,
+    LEVELS,
+    RATES,
+    T,
+    autoregressive,
+    covers,
+    filled_traps,
+    right,
+    trapped,
+    with_noise,
+)
+
+
+@pytest.mark.parametrize("expected", [1e-7, 0.003, 0.1, 1.0, 7.0, 99.0, 101.0, 3000.0])
+def test_moments_of_the_deviance_are_those_of_the_poisson_distribution(expected):
+    """Summed over the distribution; only near 10⁻⁸ and beyond 100 does the code use anything else."""
+    y = np.arange(stats.poisson.isf(1e-15, expected) + 20)
+    chances = stats.poisson.pmf(y, expected)
+    deviance = 2 * (expected - y + xlogy(y, np.maximum(y, 1) / expected))
+    mean = chances @ deviance
+    variance = chances @ (deviance - mean) ** 2
+    move = chances @ (deviance * (y - expected)) / np.sqrt(expected)
+    found = [float(each[0]) for each in _deviance_moments(np.array([expected]))]
+    np.testing.assert_allclose(found, [mean, variance, move], rtol=2e-3, atol=1e-5)
+
+
+def test_a_pool_expects_ten_counts_and_none_is_lost():
+    expected = np.array([40.0, 3.0, 6.0, 2.0, 11.0, 4.0, 4.0, 4.0, 0.5])
+    counts = np.array([33.0, 3.0, 6.0, 5.0, 11.0, 4.0, 4.0, 4.0, 1.0])
+    pools = [(40, 33), (11, 14), (11, 11), (12.5, 13)]
+    wanted = [(seen - mean) / np.sqrt(mean) for mean, seen in pools]
+    np.testing.assert_allclose(_pooled(expected, counts), wanted)
+
+
+class TestCounts:
+    @pytest.mark.parametrize(
+        ("levels", "peak", "background"),
+        [(ALONE, 5, 0.02), (ALONE, 30, 0.02), (ALONE, 20_000, 5.0), (LEVELS, 200, 0.04), (LEVELS, 30, 0.5)],
+    )
+    def test_the_right_law_is_neither_structured_nor_noisy(self, levels, peak, background):
+        rng = np.random.default_rng([len(levels), peak])
+        count = 40 if len(levels) == 1 else 15
+        tests = [misfit(right(levels, peak, background, rng)) for _ in range(count)]
+        assert sum(each.found for each in tests) <= 1
+        assert sum(each.p_size < 1e-3 for each in tests) <= 1
+        assert sum(each.p_size < 0.5 for each in tests) >= 2  # as chances are, not always 1
+
+    def test_intervals_cover_and_pulls_are_standard_normal(self):
+        rng = np.random.default_rng(9)
+        fits = [right(LEVELS, 500, 0.5, rng) for _ in range(30)]
+        pulls = np.array([(each.values["k1"] - RATES[1]) / each.stderr["k1"] for each in fits])
+        assert abs(pulls.mean()) < 3 / np.sqrt(30)
+        assert abs(pulls.std() - 1) < 3 / np.sqrt(60)
+        assert np.mean([covers(each, RATES[1]) for each in fits]) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 30)
+
+    def test_traps_that_fill_up_are_found_in_a_series(self):
+        rng = np.random.default_rng(10)
+        tests = [misfit(filled_traps(LEVELS, 500, 0.5, rng)) for _ in range(10)]
+        assert all(each.found for each in tests)
+        assert all(each.correlation == 0 for each in tests)  # counts of a detector are independent
+
+    def test_the_answer_is_always_the_same(self):
+        found = right(ALONE, 30, 0.02, np.random.default_rng(11))
+        first, again = misfit(found), misfit(found)
+        assert (first.p, first.p_size) == (again.p, again.p_size)
+
+    @pytest.mark.parametrize(("factor", "size"), [(2, np.sqrt(2)), (9, 3)])
+    def test_numbers_that_are_no_raw_counts_are_found_by_their_size(self, factor, size):
+        rng, rates = np.random.default_rng(12), (0, RATES[1], 0, 0)
+        clean = 300 * kinetics.solve(T, 1.0, rates) ** 2 + 2
+        trace = Trace(T, factor * rng.poisson(clean).astype(float), t_unit="ns")
+        options = {"observable": "photoluminescence", "time_zero": 0.0, "n0": 1.0, "noise": "poisson"}
+        found = fit(Measurement(trace, offset="free", **options), rates, fixed=["G", "k2", "k3"])
+        test = misfit(found)
+        assert test.p_size < 1e-6
+        assert test.traces[0].size == pytest.approx(size, rel=0.15)
+
+    def test_order_is_not_tested_where_there_are_hardly_any_counts(self):
+        options = {"observable": "photoluminescence", "time_zero": 0.0, "n0": 1.0, "noise": "poisson"}
+        counts = np.zeros(300)
+        counts[[0, 1, 2, 5, 9, 14, 30]] = [5, 4, 3, 2, 1, 1, 1]
+        measurement = Measurement(Trace(T, counts, t_unit="ns"), scale="free", **options)
+        (test,) = misfit(fit(measurement, (0, 0.05, 0, 0), fixed=["G", "k2", "k3"])).traces
+        assert test.is_too_faint
+        assert not test.found
+        assert test.p_size > 1e-3
+
+
+@functools.cache
+def correlated_sets(rho, known=True, n=80):
+    """Fits of the right law to 300 points with correlated noise, made once for all tests."""
+    rng = np.random.default_rng([int(10 * rho), known])
+    return [with_noise(300, rho, 0.02, known, rng) for _ in range(n)]
+
+
+class TestCorrelatedNoise:
+    @pytest.mark.parametrize("rho", [0.3, 0.6])
+    def test_its_correlation_is_estimated_without_bias(self, rho):
+        found = np.array([misfit(each).correlation for each in correlated_sets(rho)])
+        seen = found[found > 0]
+        assert len(seen) >= 0.9 * len(found)
+        assert seen.mean() == pytest.approx(rho, abs=0.03)
+
+    @pytest.mark.parametrize("known", [True, False], ids=["sigma known", "sigma unknown"])
+    @pytest.mark.parametrize("rho", [0.3, 0.6])
+    def test_widened_errors_cover_the_truth_and_the_fits_own_do_not(self, rho, known):
+        names, own, wider = ["k1", "k2", "n0"], [], []
+        for each in correlated_sets(rho, known):
+            off = np.abs(each.values[names] - [0.02, 0.01, 5.0]) / each.stderr[names]
+            own.append(off < 1.96)
+            wider.append(off / misfit(each).widening[names] < 1.96)
+        assert np.mean(own) < {0.3: 0.9, 0.6: 0.8}[rho]
+        assert np.mean(wider, axis=0).min() >= 0.9
+
+    def test_the_widening_is_the_scatter_over_the_fits_own_error(self):
+        fits = correlated_sets(0.6)
+        widening = np.mean([misfit(each).widening[["k1", "k2", "n0"]] for each in fits], axis=0)
+        scatter = np.std([each.values[["k1", "k2", "n0"]] for each in fits], axis=0)
+        own = np.mean([each.stderr[["k1", "k2", "n0"]] for each in fits], axis=0)
+        np.testing.assert_allclose(widening, scatter / own, rtol=3 / np.sqrt(2 * len(fits)))
+
+    def test_slow_directions_widen_as_the_textbook_says(self):
+        """The error of a mean of AR(1) noise is √((1 + ρ)/(1 − ρ)) times that of independent noise."""
+        t, rng = np.linspace(0, 1, 4000), np.random.default_rng(3)
+        trace = Trace(t, np.exp(-t) + 0.01 * autoregressive(rng, len(t), 0.5), np.full(len(t), 0.01))
+        test = misfit(fit(trace, fixed=["G", "k2", "k3"]))
+        rho = test.correlation
+        assert rho == pytest.approx(0.5, abs=0.05)
+        np.testing.assert_allclose(test.widening[["k1", "n0"]], np.sqrt((1 + rho) / (1 - rho)), rtol=0.01)
+        assert np.isnan(test.widening["k2"])
+
+    def test_independent_noise_widens_nothing(self):
+        tests = [misfit(each) for each in correlated_sets(0.0, n=30)]
+        assert sum(each.correlation > 0 for each in tests) <= 1
+        assert sum((each.widening[["k1", "k2", "n0"]] == 1).all() for each in tests) >= 29
+
+    def test_a_wrong_law_is_not_taken_for_it(self):
+        """Filling traps, fitted with k1, k2 and k3; 1 % of independent noise."""
+        t, rng = np.linspace(0, 100, 300), np.random.default_rng(4)
+        clean = trapped(t, 3.0)
+        tests = [misfit(fit(Trace(t, clean + 0.03 * rng.standard_normal(300)), RATES)) for _ in range(20)]
+        assert all(each.found for each in tests)
+        assert sum(each.correlation > 0 for each in tests) <= 1
+
+    def test_a_trace_of_a_series_has_its_own(self):
+        t, rng = np.linspace(0, 100, 300), np.random.default_rng(5)
+        noises = [0.02 * autoregressive(rng, 300, rho) for rho in (0.6, 0.0)]
+        traces = [
+            Trace(t, kinetics.solve(t, n0, (0, 0.02, 0.01, 0)) + noise, np.full(300, 0.02), f"n0 = {n0}")
+            for n0, noise in zip((2.0, 8.0), noises, strict=True)
+        ]
+        test = misfit(fit(traces, (0, 0.02, 0.01, 0), fixed=["G", "k3"]))
+        first, second = test.traces
+        assert first.rho == pytest.approx(0.6, abs=0.1)
+        assert second.rho == 0
+        # n0 of the trace with independent noise is known by that trace alone, k1 by both.
+        assert 1 < test.widening["n0_2"] < test.widening["k1"] < test.widening["n0_1"] < 2.1
+
+    def test_one_structured_trace_that_it_does_not_explain_ends_the_offer(self):
+        t, rng = np.linspace(0, 100, 300), np.random.default_rng(6)
+        signals = [kinetics.solve(t, 2.0, (0, 0.02, 0.01, 0)), trapped(t, 3.0)]
+        noises = [0.01 * autoregressive(rng, 300, 0.6), 0.01 * rng.standard_normal(300)]
+        traces = [Trace(t, s + e, np.full(300, 0.01)) for s, e in zip(signals, noises, strict=True)]
+        test = misfit(fit(traces, RATES))
+        assert test.found
+        assert test.correlation == 0
+        assert (test.widening.dropna() == 1).all()
