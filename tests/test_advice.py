@@ -156,6 +156,24 @@ class TestParameters:
         assert said(advise(stopped), "has not converged|better minimum")
 
 
+class TestTable:
+    """The table of a profile says the same as the sentences."""
+
+    @both
+    def test_a_misfit_marks_every_row(self, levels):
+        curves = profile(fit(decays(levels, given=0.01, shape=trapped), RATES, fixed=["G"]), ["k1", "k2"])
+        assert set(curves.table()["doubt"]) == {"too small: the law does not describe the data"}
+
+    def test_correlated_noise_is_named_with_its_factor(self):
+        found = fit(decays((5.0,), given=0.01, rho=0.6, t=np.linspace(0, 100, 400)), fixed=["G", "k3"])
+        table = profile(found, ["k1"]).table()
+        factor = misfit(found).widening["k1"]
+        assert table.loc["k1", "doubt"] == f"too small by {factor:.2g} times, if the noise is correlated"
+
+    def test_the_right_law_is_not_doubted(self):
+        assert "doubt" not in profile(fit(decays(SERIES, given=0.01), fixed=["G", "k3"]), ["k1"]).table()
+
+
 class TestNextMeasurement:
     """The advice on excitation is tried: a measurement there must have the error that was promised."""
 

@@ -53,6 +53,16 @@ def test_a_pool_expects_ten_counts_and_none_is_lost():
     np.testing.assert_allclose(_pooled(expected, counts), wanted)
 
 
+def test_chances_of_the_size_are_even_for_twelve_points_and_three_parameters():
+    """Each fitted parameter takes a square from the residuals' sum."""
+    t, chances = np.linspace(0, 5, 12), []
+    for seed in range(150):
+        noise = 0.01 * np.random.default_rng(seed).standard_normal(12)
+        trace = Trace(t, kinetics.solve(t, 1.0, (0, 0.5, 0.5, 0)) + noise, np.full(12, 0.01))
+        chances.append(misfit(fit(trace, (0, 0.5, 0.5, 0), fixed=["G", "k3"])).p_size)
+    assert stats.kstest(chances, "uniform").pvalue > 0.01
+
+
 class TestCounts:
     @pytest.mark.parametrize(
         ("levels", "peak", "background"),

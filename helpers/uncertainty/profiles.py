@@ -24,6 +24,7 @@ from helpers.uncertainty.profile_path import (
     spare_points,
     variance,
 )
+from helpers.uncertainty.residual_tests import misfit
 from helpers.uncertainty.thresholds import textbook_thresholds
 
 _MOST_RESTARTS = 3
@@ -91,7 +92,10 @@ class Profile(Mapping):
         return len(self.curves)
 
     def table(self) -> pd.DataFrame:
-        """One row for each parameter: value ± half its 68 % interval or its limit, intervals, verdict."""
+        """One row for each parameter: value ± half its 68 % interval or its limit, intervals, verdict.
+
+        Where the residuals are structured, "doubt" says what that does to the intervals.
+        """
         rows = {
             name: {
                 "result": _in_words(curve),
@@ -104,7 +108,10 @@ class Profile(Mapping):
             }
             for name, curve in self.items()
         }
-        return pd.DataFrame.from_dict(rows, orient="index")
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        if self.fit.minimum.triangle is not None and (test := misfit(self.fit)).found:
+            table["doubt"] = [test.doubt(name) for name in self]
+        return table
 
     def __repr__(self) -> str:
         return f"Profile({', '.join(f'{name}: {curve.verdict}' for name, curve in self.curves.items())})"

@@ -85,6 +85,14 @@ class Misfit:
             verdict += f", as by noise of correlation {self.correlation:.2f}"
         return f"Misfit(residuals {verdict}, p = {self.p:.2g}, {len(self.traces)} traces)"
 
+    def doubt(self, name: str) -> str:
+        """Return in a few words what the structure does to a parameter's interval; nothing without any."""
+        if not self.found:
+            return ""
+        if not self.correlation:
+            return "too small: the law does not describe the data"
+        return f"too small by {self.widening[name]:.2g} times, if the noise is correlated"
+
 
 def misfit(fit: Fit) -> Misfit:
     """Test of the residuals' order in each trace: z = Σ sᵢsᵢ₊₁ / √Σ(sᵢsᵢ₊₁)².
