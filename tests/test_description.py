@@ -569,7 +569,9 @@ trace = [
 ]
 """ + SERIES[SERIES.index("[film]") : SERIES.index("[fit]")]
 PAIR = 'trace = [{file = "ta_ps.csv", n0_cm3 = 1e18}, {file = "ta_ns.csv", n0_cm3 = 2e18}]'
-TWO = 'n0 = "unknown"\ntrace = [ { file = "s1.csv" }, { file = "s2.csv" } ]\n'
+TWO = """n0 = "unknown"
+trace = [ { file = "s1.csv", fluence_uJ_cm2 = 1 }, { file = "s2.csv", fluence_uJ_cm2 = 5 } ]
+"""
 TRACES = FOUR[FOUR.index("trace") : FOUR.index("[film]")]
 NEWCOMERS = [
     (

@@ -10,10 +10,11 @@ import pytest
 
 from helpers import records
 from helpers.fitting import fit
-from helpers.kinetics import solve
+from helpers.kinetics import RateLaw, solve
 from helpers.measurement import Measurement, Observable, Quantity
 from helpers.measurement.described import load_measurement
 from helpers.measurement.edge import rising_edge
+from helpers.measurement.response import clock
 from helpers.paths import DATA
 from helpers.traces import Trace
 
@@ -54,6 +55,25 @@ class TestKinds:
         assert after[0] >= zero + 2 * edge.width
         assert (measurement.traces[0].t < zero).sum() > 50  # the background stays in the fit
         assert "left out" in " ".join(measurement.describe())
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_an_edge_beside_a_response_does_not_move_the_rates(self, seed):
+        """Half of the rise is not the moment of the pulse: near it the model would be wrong by its slope."""
+        t = np.arange(-10, 60, 0.1)
+        prepared = clock(t, time_zero=3.0, response_fwhm=1.0)
+        shape, _ = prepared.shape(RateLaw(), Observable("photoluminescence"), (0, 0.02, 0.05, 0), 1.0)
+        signal = np.random.default_rng(seed).poisson(10_000 * shape + 3).astype(float)
+        trace = Trace(t, signal, t_unit="ns", signal_unit="counts")
+        settings = {"kind": "TRPL counts", "n0": "unknown", "p0_cm3": 0, "response_fwhm": 1.0}
+        measurement = Measurement(trace, **settings)
+        edge = measurement.edges[0]
+        left_out = (t > edge.time - 2 * edge.width) & (t < edge.time + 2 * edge.width)
+        assert len(measurement.traces[0]) == (~left_out).sum()
+        assert "half of the rise" in " ".join(measurement.describe())
+        found = fit(measurement, fixed=["G", "k3"])
+        away = (found.values[["k1", "k2"]] - [0.02, 0.05]) / found.stderr[["k1", "k2"]]
+        assert np.abs(away).max() < 3
+        assert len(Measurement(trace, time_zero=3.0, **settings).traces[0]) == len(t)
 
     def test_a_density_is_calibrated_and_begins_at_its_first_point(self):
         measurement = Measurement(Trace([0, 1, 2], [4, 2, 1], signal_unit="cm^-3"), kind="density")
@@ -328,6 +348,42 @@ class TestArguments:
         measurement = Measurement(trace, sign="negative", **settings)
         assert (measurement.observable.sign, measurement.density_unit) == (-1, "n0")
         assert measurement.repetition_period is None
+
+
+class TestUnknownDensity:
+    t = np.linspace(0, 100, 400)
+
+    def series(self, **settings):
+        rng = np.random.default_rng(5)
+        traces = [
+            Trace(self.t, rng.poisson(2000 * n**2 + 2.0), name=name, t_unit="ns", signal_unit="counts")
+            for name, n in (
+                ("low", solve(self.t, 1, (0, 0.02, 0.04, 0))),
+                ("high", solve(self.t, 5, (0, 0.02, 0.04, 0))),
+            )
+        ]
+        return Measurement(traces, kind="TRPL counts", time_zero=0, n0="unknown", p0_cm3=0, **settings)
+
+    def test_fluences_give_the_ratios_of_a_series(self):
+        measurement = self.series(fluence_uJ_cm2=[0.3, 1.5], fluence_error_percent=20)
+        found = fit(measurement)
+        assert found.n0.tolist() == pytest.approx([1, 5])
+        away = (found.values[["k1", "k2"]] - [0.02, 0.04]) / found.stderr[["k1", "k2"]]
+        assert np.abs(away).max() < 3
+        assert "go with their fluences: 1, 5" in " ".join(measurement.describe())
+
+    def test_the_error_of_the_fluence_does_not_act_on_rates_in_units_of_n0(self):
+        measurement = self.series(fluence_uJ_cm2=[0.3, 1.5], fluence_error_percent=20)
+        assert measurement.fluence_error_percent is None
+        assert "20 %" not in " ".join(measurement.describe())
+        assert "from n0" not in fit(measurement).table()
+
+    def test_one_law_needs_the_ratios(self):
+        with pytest.raises(
+            ValueError, match=r'give each trace fluence_uJ_cm2, or say several = "each alone"'
+        ):
+            self.series()
+        assert [each.n0.value.tolist() for each in self.series(several="each alone").alone()] == [[1], [1]]
 
 
 COUNTS = {"kind": "TRPL counts", "n0_cm3": N0}

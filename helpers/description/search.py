@@ -69,6 +69,8 @@ def _why_not_found(stem: str, bases: list[Path]) -> str:
     remedy = (
         f"write {near!r}" if near else "copy a template from data/templates/ beside the data and fill it in"
     )
+    if len(Path(stem).parts) > 1:
+        return f"{stem}.toml: there is no such file, from {bases[0].resolve()}; {remedy}"
     return f"{wanted}: no such description in {bases[0]}; {remedy}"
 
 

@@ -138,7 +138,7 @@ def _facts(description: Description) -> dict[str, Any]:
         facts[name] = _of_traces(description.traces, name, getattr(description, name))
     for name in ("fluence_uJ_cm2", "n0_cm3"):
         values = [getattr(each, name) for each in description.traces]
-        if description.n0 != "unknown" and None not in values:
+        if None not in values:
             facts[name] = values
     return {name: value for name, value in facts.items() if value is not None}
 

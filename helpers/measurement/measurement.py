@@ -81,7 +81,8 @@ class Measurement:
     n0 : Quantity, mode, numbers, or "unknown", optional
         Density just after the pulse (in a train: what each pulse adds), one for each trace. For a density
         it is fitted and begins at the data; for the others it is fixed and must be known. With "unknown"
-        densities are counted in units of n0, so that a fit gives k1, k2·n0 and k3·n0².
+        densities are counted in units of n0, so that a fit gives k1, k2·n0 and k3·n0²; for several traces
+        in units of the first one's, whose ratios are those of their fluences.
     n0_cm3, fluence_uJ_cm2, film : optional
         Other ways to n0: densities in cm^-3; or fluences in µJ/cm² with the film's wavelength_nm,
         thickness_nm, absorption_per_cm and reflection (see `excitation.carrier_density`).
@@ -97,8 +98,8 @@ class Measurement:
         Times before the pulse with only background; it is fitted as the offset, not subtracted.
     time_zero : number, one for each trace, "first", "peak" or "edge", optional
         When the pulse comes, on the traces' axis, found in the window. "peak" leaves out what is before
-        it, but for the baseline. "edge" is half the rise; without a response the points within two widths of
-        it are left out.
+        it, but for the baseline. "edge" is half the rise, which is not known to a fraction of its width: the
+        points within two widths of it are left out. A number uses all points.
     response_fwhm : float, optional
         Full width at half maximum of a Gaussian instrument response, in the traces' unit of time.
     repetition_Hz, repetition_period : float, optional
@@ -194,9 +195,10 @@ class Measurement:
         if upright == -1 and noise_ == "poisson":
             raise ValueError("sign = -1: counts are not negative; leave sign out")
         seen = replace(seen, p0=doping, sign=upright)
-        kept, zeros, edges = _timed(cut, moment, seen, baseline, response_fwhm)
+        kept, zeros, edges = _timed(cut, moment, seen, baseline)
         kept, noise_ = with_noise(kept, noise_, **_known_noise(sigma_relative_percent, sigma_floor))
-        known = _Known(n0, n0_cm3, fluence_uJ_cm2, film, unknown)
+        error = checked("fluence_error_percent", fluence_error_percent)
+        known = _Known(n0, n0_cm3, fluence_uJ_cm2, film, unknown, checked("several", several) == "each alone")
         resolved = {
             "traces": kept,
             "kind": kind,
@@ -213,7 +215,7 @@ class Measurement:
             "baseline": baseline,
             "response_fwhm": response_fwhm,
             "repetition_period": period,
-            "fluence_error_percent": checked("fluence_error_percent", fluence_error_percent),
+            "fluence_error_percent": None if unknown else error,
             "file": None,
         }
         for field in fields(self):
@@ -311,6 +313,7 @@ class _Known(NamedTuple):
     fluence: Any
     film: Any
     unknown: bool
+    alone: bool
 
 
 def _usual(kind: str | None, observable) -> _Kind:
@@ -417,32 +420,32 @@ def _backgrounds(trace: Trace, offset: Quantity, baseline, zero) -> list[float]:
     return [float(np.median(trace.signal[:few])), float(np.median(trace.signal[-few:]))]
 
 
-def _timed(traces, moment, observable: Observable, baseline, response_fwhm):
+def _timed(traces, moment, observable: Observable, baseline):
     """Return the traces as far as they are used, their time zeros and their edges."""
     if isinstance(moment, str):
         sign = observable.sign or 1
-        rows = [_moment(each, moment, sign, baseline, response_fwhm) for each in traces]
+        rows = [_moment(each, moment, sign, baseline) for each in traces]
         kept, zeros, edges = zip(*rows, strict=True)
         return tuple(kept), np.array(zeros), tuple(edges)
     if isinstance(moment, list | tuple) and any(isinstance(each, str) for each in moment):
-        return _each_timed(traces, moment, observable, baseline, response_fwhm)
+        return _each_timed(traces, moment, observable, baseline)
     given = Quantity(moment).for_traces(len(traces), "time_zero").value
     return tuple(traces), np.array(given, float), (None,) * len(traces)
 
 
-def _each_timed(traces, moments, observable: Observable, baseline, response_fwhm):
+def _each_timed(traces, moments, observable: Observable, baseline):
     """Likewise, where each trace has a time zero of its own kind."""
     if len(moments) != len(traces):
         raise ValueError(
             f"time_zero holds {len(moments)} entries for {len(traces)} traces; give one for each"
         )
     pairs = zip(traces, moments, strict=True)
-    rows = [_timed([each], moment, observable, baseline, response_fwhm) for each, moment in pairs]
+    rows = [_timed([each], moment, observable, baseline) for each, moment in pairs]
     kept, zeros, edges = zip(*rows, strict=True)
     return tuple(each[0] for each in kept), np.concatenate(zeros), tuple(each[0] for each in edges)
 
 
-def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
+def _moment(trace: Trace, moment: str, sign: int, baseline):
     if moment == "first":
         return trace, trace.t[0], None
     if moment == "peak":
@@ -456,14 +459,12 @@ def _moment(trace: Trace, moment: str, sign: int, baseline, response_fwhm):
     edge = rising_edge(trace, level, sign)
     if edge is None:
         return trace, trace.t[0], Edge(float(trace.t[0]), 0.0)
-    if response_fwhm is not None:
-        return trace, edge.time, edge
     reach = _EDGE_WIDTHS * edge.width
     used = (trace.t < edge.time - reach) | (trace.t >= edge.time + reach)
     if (trace.t[used] >= edge.time).sum() < 2:
         raise ValueError(
             f"trace {trace.name!r}: hardly a point lies later than {_EDGE_WIDTHS:g} widths ({reach:.3g})"
-            f" after the edge at {edge.time:.4g}; give time_zero as a number, or response_fwhm"
+            f" after the edge at {edge.time:.4g}; give time_zero as a number"
         )
     return _points(trace, used), edge.time, edge
 
@@ -481,11 +482,11 @@ def _level_before(trace: Trace, sign: int) -> float:
 
 def _initial_density(observable, scale: Quantity, unit: str, known: _Known, count: int) -> Quantity:
     n0, in_cm3, fluence = known.n0, numbers("n0_cm3", known.n0_cm3), numbers("fluence_uJ_cm2", known.fluence)
+    if known.unknown and in_cm3 is None:
+        return _in_units_of_the_first(fluence, count, known.alone)
     if sum(each is not None for each in (in_cm3, fluence)) + (_has_numbers(n0) or known.unknown) > 1:
         raise ValueError("n0 is given twice: give n0, n0_cm3 or fluence_uJ_cm2, one of them")
     mode = "free" if observable.kind in ("density", "own") and scale.mode == "fixed" else "fixed"
-    if known.unknown:
-        return Quantity(1.0, "fixed").for_traces(count, "n0")
     name = "n0" if in_cm3 is None and fluence is None else "n0_cm3" if fluence is None else "fluence_uJ_cm2"
     if fluence is not None:
         in_cm3 = carrier_density(np.asarray(fluence, float) * 1e-6, **film_of(known.film))
@@ -502,6 +503,19 @@ def _initial_density(observable, scale: Quantity, unit: str, known: _Known, coun
             ' n0 = "unknown" gives k1, k2·n0 and k3·n0²'
         )
     return _positive(quantity.for_traces(count, "n0"))
+
+
+def _in_units_of_the_first(fluence, count: int, alone: bool) -> Quantity:
+    """Densities in units of the first trace's, by their fluences; 1 for a trace that is fitted alone."""
+    if count == 1 or alone:
+        return Quantity(1.0, "fixed").for_traces(count, "n0")
+    if fluence is None:
+        raise ValueError(
+            'n0 = "unknown": one law for several traces needs the ratios of their densities; give each trace'
+            ' fluence_uJ_cm2, or say several = "each alone"'
+        )
+    given = _positive(Quantity(fluence, "fixed").for_traces(count, "fluence_uJ_cm2"))
+    return Quantity(np.asarray(given.value) / np.asarray(given.value)[0], "fixed")
 
 
 def _has_numbers(n0) -> bool:
@@ -557,6 +571,11 @@ def _about_density(measurement: Measurement) -> list[str]:
     words, unit = [], measurement.density_unit
     if unit == "n0":
         words.append("n0 is unknown: the rates are k1, k2·n0 and k3·n0².")
+        if len(measurement) > 1 and measurement.several == "one law":
+            ratios = ", ".join(f"{value:.4g}" for value in np.asarray(measurement.n0.value))
+            words.append(
+                f"n0 is that of the first trace; those of the traces go with their fluences: {ratios}."
+            )
     elif measurement.n0.value is None:
         words.append("The initial density n0 is fitted, beginning at the data.")
     else:
@@ -578,7 +597,7 @@ def _about_times(measurement: Measurement) -> list[str]:
         sentence = f"{name}: {len(trace)} points, {span}, time zero at {zero:.4g} {unit}".rstrip()
         if edge is not None and edge.width == 0:
             sentence += ", because the trace shows no rise before its decay"
-        elif edge is not None and measurement.response_fwhm is None:
+        elif edge is not None:
             gap = _EDGE_WIDTHS * edge.width
             sentence += f", half of the rise; the points within {gap:.3g} {unit} of it are left out"
         words.append(f"{sentence}.")
