@@ -245,6 +245,59 @@ def test_a_trace_without_signal_is_no_fit():
     assert "no signal of this sign" in found.message
 
 
+class TestOneEffect:
+    """Own equations with n0 and scale both free: more signal is more carriers, or more light from each."""
+
+    def measured(self, count, mode, observable):
+        densities, rng = np.array([1.0, 0.3])[:count], np.random.default_rng(4)
+        power = 2 if observable == "photoluminescence" else 1
+        clean = [100 * solve(T[T >= 0], n0, (0, 0.4, 1.5, 0)) ** power for n0 in densities]
+        traces = [Trace(T[T >= 0], each + 0.5 * rng.standard_normal(len(each))) for each in clean]
+        settings = {"scale": "free", "time_zero": 0.0, "noise": "even", "n0": Quantity(densities, mode)}
+        return Measurement(traces, observable=observable, **settings)
+
+    @pytest.mark.parametrize(
+        ("count", "mode", "observable"),
+        [(1, "free", "photoluminescence"), (1, "shared", "mobility"), (2, "shared", "photoluminescence")],
+    )
+    def test_is_named_with_what_to_fix_and_that_helps(self, count, mode, observable):
+        law = Equation(lambda t, n, args: -n * (args[0] + n * args[1]), ["k1", "k2"])
+        measurement, guess = self.measured(count, mode, observable), {"k1": 1.0, "k2": 1.0}
+        found = fit(measurement, guess, law=law)
+        assert not found.converged
+        for words in ("n0", "scale", "in the same way", "fix n0"):
+            assert words in found.message
+        held = fit(measurement, guess, law=law, fixed=["n0"])
+        assert held.converged
+        assert held.cost == pytest.approx(found.cost, rel=1e-6)
+        assert held.values["k2"] == pytest.approx(1.5, abs=4 * held.stderr["k2"])
+
+    def test_two_rates_of_one_term_are_named(self):
+        law = Equation(lambda t, n, args: -n * (args[0] + args[1]), ["traps", "surface"])
+        trace = Trace(T[T >= 0], np.exp(-0.5 * T[T >= 0]))
+        found = fit(Measurement(trace, noise="even"), {"traps": 0.1, "surface": 0.1}, law=law)
+        assert not found.converged
+        assert "traps and surface act on the signal in the same way" in found.message
+        assert "fix traps or surface" in found.message
+        assert fit(Measurement(trace, noise="even"), (0.1, 0.2), law=law, fixed="traps").converged
+
+
+@pytest.mark.parametrize("observable", ["photoluminescence", "mobility"])
+def test_a_guess_of_no_carriers_is_left(observable):
+    """At n0 = 0 luminescence has no slope, and a free scale nothing to multiply."""
+    t = np.linspace(0, 5, 80)
+    n = solve(t, 1.0, (0, 0.3, 0.5, 0))
+    signal = n**2 if observable == "photoluminescence" else n
+    noise = 0.01 * np.random.default_rng(0).standard_normal(len(t))
+    measurement = Measurement(
+        Trace(t, signal + noise), observable=observable, scale=1.0, n0=Quantity(1.0, "free"), noise="even"
+    )
+    found = fit(measurement, {"n0": 0.0})
+    assert found.converged
+    assert found.cost == pytest.approx(fit(measurement).cost, rel=1e-9)
+    assert found.values["n0"] == pytest.approx(1.0, abs=0.02)
+
+
 class TestRequests:
     def test_n0_and_scale_both_free_are_refused_with_what_to_fix(self):
         with pytest.raises(ValueError, match="fix n0"):

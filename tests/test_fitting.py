@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from benchmarks.convergence import HARD, ORDINARY, draw, judged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import odeint
@@ -107,6 +108,14 @@ class TestMinimum:
         known = fit(simulated(points=30, sigma=True))
         assert known.aicc == pytest.approx(2 * known.cost + 2 * 4 + 2 * 4 * 5 / (30 - 4 - 1))
         assert fit(Trace([0, 1], [2, 1]), [0, 1, 0, 0]).aicc == np.inf
+
+
+@pytest.mark.parametrize("kind", [*ORDINARY, *HARD])
+def test_what_is_called_converged_is_the_best_minimum_of_several_starts(kind):
+    """A few of the decays of tests/benchmarks/convergence.py, which counts many more of them."""
+    for number in range(2 if kind == "degenerate" else 5):
+        found, best = judged(draw(kind, number), number, starts=6)
+        assert not found.converged or found.cost <= best * (1 + 1e-6), number
 
 
 class TestUnits:

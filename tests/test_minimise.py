@@ -153,3 +153,52 @@ def test_robust_losses_find_scipys_minimum_and_cost(loss):
     assert found.converged
     assert found.cost == pytest.approx(wanted.cost, rel=1e-9)
     np.testing.assert_allclose(found.x, wanted.x, rtol=1e-4)
+
+
+@dataclass
+class Watched(Posed):
+    """A posed problem that remembers the lowest cost it was asked for."""
+
+    lowest: float = np.inf
+
+    def __post_init__(self):
+        super().__post_init__()
+        answer = self.evaluate
+
+        def watched(x):
+            cost, triangle = answer(x)
+            self.lowest = min(self.lowest, cost)
+            return cost, triangle
+
+        self.evaluate = watched
+
+
+@pytest.mark.parametrize("share", [0.5, 1e-5, 0.0])
+def test_no_point_visited_is_better_than_what_is_returned(share):
+    """The slope promises a fall from 1 to 0 and the cost falls by a share of it only, then has no slope."""
+
+    def evaluate(x):
+        if x[0] > 0:
+            return 1.0, np.array([[1.0, -np.sqrt(2.0)], [0.0, 0.0]])
+        return 1.0 - share, np.array([[0.0, 0.0], [0.0, np.sqrt(2.0 - 2 * share)]])
+
+    def outward(x):
+        cost, triangle = evaluate(1 - x)
+        return cost, triangle * np.array([1.0, 1.0])
+
+    problem = Watched(1, outward)
+    found = minimise(problem, [0.0])
+    assert found.cost <= problem.lowest * (1 + 1e-12)
+
+
+def test_a_flat_point_uphill_is_no_minimum():
+    """Beyond x = 1 the cost is 400 times larger and has no slope; the search comes from far below."""
+
+    def evaluate(x):
+        if x[0] >= 1:
+            return 400.0, np.array([[0.0, 0.0], [0.0, np.sqrt(800.0)]])
+        return 1.0, np.array([[1e-7, -1e-6], [0.0, np.sqrt(2.0)]])
+
+    problem = Watched(1, evaluate)
+    found = minimise(problem, [0.5], wanted_offset=1e-20)
+    assert found.cost == problem.lowest == 1.0

@@ -2,7 +2,8 @@
 
 fits          `fit`, `fit_from_guesses`, `table`
 result        `Fit`: values, errors, residuals, curves, table
-search        what is varied, and where a search begins again
+search        what is varied, and what is said of the end of a search
+other_starts  where a minimum looks doubtful, and where to search from again
 start         `suggest`, the automatic guess
 parameters    the named numbers of a fit
 problem       cost and Jacobian of a law for a measurement

@@ -26,6 +26,7 @@ _ROUNDING = 1e-13
 _LEAST_FELT = 1e-150  # length of a Jacobian column; its square is still a number
 _LARGEST_FELT = 1e150  # likewise, for the length of what a parameter adds
 _EPS = np.finfo(float).eps
+_COST_ROUNDING = 1e3 * _EPS  # of the cost: a difference that is rounding
 _ROWS_PER_PIECE = 500
 
 
@@ -159,7 +160,7 @@ def minimise(
     if triangle is None:
         words = "the model cannot be computed at the start: begin with other rates or another n0"
         return Minimum(x, math.inf, None, False, words, 1, tuple(path))
-    damping, raise_by, evaluations = 1e-4, 2.0, 1
+    damping, raise_by, evaluations, lowest = 1e-4, 2.0, 1, cost
     signed, undamped = problem.signed, problem.linear
     message = f"stopped after {max_evaluations} evaluations"
     while evaluations < max_evaluations:
@@ -169,18 +170,24 @@ def minimise(
         trial = problem.settle(x + step, free)
         new_cost, new_triangle = problem.evaluate(trial)
         evaluations += 1
-        if new_triangle is not None and cost - new_cost > 1e-4 * gain > 0:
+        rounding = _COST_ROUNDING * lowest
+        # A fall beyond rounding is taken, however little of the expected one it is: what is returned is
+        # never worse than a point that was visited.
+        if new_triangle is not None and cost - new_cost > min(1e-4 * gain, rounding) and gain > 0:
             damping *= max(1 / 9, 1 - (2 * min((cost - new_cost) / gain, 1.0) - 1) ** 3)
             x, cost, triangle, raise_by = trial, new_cost, new_triangle, 2.0
+            lowest = min(lowest, cost)
             if record:
                 path.append(x.copy())
         elif (
-            gain <= 1e3 * _EPS * cost
-            and new_cost <= cost * (1 + 1e3 * _EPS)
+            gain <= rounding
+            and new_cost <= lowest + rounding
             and _is_closer(new_triangle, trial, triangle, x, free, signed)
         ):
-            # So near the minimum the cost is all rounding; what a step would still remove is not.
+            # So near the minimum the cost is all rounding; what a step would still remove is not. No sum of
+            # such steps leads further uphill, because all of them are compared with the lowest cost.
             x, cost, triangle = trial, new_cost, new_triangle
+            lowest = min(lowest, cost)
         elif gain <= 4 * _EPS * cost or damping > 1e25:
             message = "no step leads downhill from here"
             break

@@ -12,6 +12,7 @@ import numpy as np
 
 from helpers.fitting.likelihood import Likelihood
 from helpers.fitting.minimise import Minimum, minimise
+from helpers.fitting.other_starts import densities_at_zero, other_starts, resolved
 from helpers.fitting.parameters import Parameter, chosen, parameters_of
 from helpers.fitting.problem import Problem, pose
 from helpers.fitting.start import starting_values
@@ -21,6 +22,9 @@ from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
 
 _UNSEEN = 100.0  # times the largest signal of the data
+_SAME_COST = 1e-9  # relative difference of two costs that is rounding
+_SAME_EFFECT = 1e-7  # least singular value over the largest: what derivatives by differences can tell from 0
+_SHARE = 0.1  # of the largest share in a direction: a parameter with less is not named
 
 
 @dataclass(frozen=True)
@@ -157,55 +161,91 @@ def _refuse_counts_in_the_dark(measurement: Measurement, curves) -> None:
 
 
 def _search(problem: Problem, x: np.ndarray, free: np.ndarray, options: Options) -> Minimum:
-    """Minimise; where that ends on the plateau of a law that is over at once, slow the law and go again."""
+    """Minimise; where the minimum found looks doubtful, go from other starts, too, and keep the best."""
     search = partial(
         minimise, problem, free=free, max_evaluations=options.max_evaluations, record=options.record_path
     )
-    minimum = _not_run_away(problem, search(_resolved(problem, x, free)), free)
-    if problem.linear.any() and (blind := _without_signal(problem, minimum)):
-        words = f"no signal of this sign was found in {', '.join(blind)}: check sign, baseline and window"
-        return replace(minimum, converged=False, message=words)
-    again = _resolved(problem, minimum.x, free)
-    if minimum.triangle is None or np.array_equal(again, minimum.x):
+    minimum = search(_lifted(problem, resolved(problem, x, free), free))
+    if minimum.triangle is None:
         return minimum
-    second = _not_run_away(problem, search(again), free)
-    best = min(second, minimum, key=lambda each: each.cost)
-    evaluations = minimum.evaluations + second.evaluations
-    best = replace(best, path=minimum.path + second.path, evaluations=evaluations)
-    if not np.array_equal(_resolved(problem, best.x, free), best.x):
+    for start in other_starts(problem, x, minimum, free):
+        minimum = _better(minimum, search(start))
+    return _judged(problem, minimum, free)
+
+
+def _better(one: Minimum, two: Minimum) -> Minimum:
+    """Return the lower of two minima; of equal ones that which converged."""
+    lower = min(one, two, key=lambda each: each.cost)
+    equal = [each for each in (one, two) if each.cost <= lower.cost * (1 + _SAME_COST) and each.converged]
+    best = lower if lower in equal or not equal else equal[0]
+    return replace(best, path=one.path + two.path, evaluations=one.evaluations + two.evaluations)
+
+
+def _judged(problem: Problem, minimum: Minimum, free: np.ndarray) -> Minimum:
+    """Say so where the lowest point is no minimum that the data determine."""
+    words = ""
+    if blind := _without_signal(problem, minimum):
+        words = f"no signal of this sign was found in {', '.join(blind)}: check sign, baseline and window"
+    elif not np.array_equal(resolved(problem, minimum.x, free), minimum.x):
         words = "the fitted law is at equilibrium before the second point: the data do not resolve its rates"
-        best = replace(best, converged=False, message=words)
-    return best
+    else:
+        words = _run_away(problem, minimum, free) or _alike(problem, minimum, free)
+    return replace(minimum, converged=False, message=words) if words else minimum
+
+
+def _lifted(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return `x` with no density at 0 where the signal has no slope: a search would never leave it."""
+    for place in densities_at_zero(problem, x, free):
+        _, triangle = problem.evaluate(problem.settle(x, free))
+        if triangle is not None and not triangle[:, place].any():
+            x = x.copy()
+            x[place] = 1.0
+    return x
+
+
+def _alike(problem: Problem, minimum: Minimum, free: np.ndarray) -> str:
+    """Name the parameters that change the signal in the same way, and what to fix; "" where none do."""
+    moving = np.flatnonzero(free & ((minimum.x > 0) | problem.signed))
+    slopes = np.asarray(minimum.triangle)[:, moving]
+    sizes = np.linalg.norm(slopes, axis=0)
+    if not 1 < len(moving) < problem.size or not (sizes > 0).all():
+        return ""
+    _, lengths, directions = np.linalg.svd(slopes / sizes)
+    if lengths[-1] > _SAME_EFFECT * lengths[0]:
+        return ""
+    shares = np.abs(directions[-1])
+    chosen = [problem.parameters[place] for place in moving[shares > _SHARE * shares.max()]]
+    names, kinds = [each.name for each in chosen], {each.kind for each in chosen}
+    remedy = f"fix {' or '.join(names)} (`guess` and `fixed`)"
+    if {"n0", "scale"} <= kinds:
+        remedy = 'fix n0 (from the fluence), or the scale (scale="fixed" or a number)'
+    return (
+        f"no single minimum: {', '.join(names[:-1])} and {names[-1]} act on the signal in the same way, so"
+        f" that no data can tell them apart; {remedy}"
+    )
 
 
 def _without_signal(problem: Problem, minimum: Minimum) -> list[str]:
     """Return the names of scales that ended at 0: their traces say nothing of the law."""
-    return [
-        each.name
-        for each, x in zip(problem.parameters, minimum.x, strict=True)
-        if each.kind == "scale" and x == 0 and minimum.triangle is not None
-    ]
+    pairs = zip(problem.parameters, minimum.x, strict=True)
+    return [each.name for each, x in pairs if each.kind == "scale" and x == 0]
 
 
-def _not_run_away(problem: Problem, minimum: Minimum, free: np.ndarray) -> Minimum:
+def _run_away(problem: Problem, minimum: Minimum, free: np.ndarray) -> str:
     """Say so where scale and rates have run away: a signal that no point shows, gone before the first one.
 
     Of n ∝ 1/t or 1/√t, which is what early points leave when they are missing, any scale is a fit.
     """
-    if minimum.triangle is None or problem.measurement.repetition_period is not None:
-        return minimum
+    if problem.measurement.repetition_period is not None:
+        return ""
     for j, link in enumerate(problem.links):
         place = link.index[-2]
-        if place < 0 or not free[place]:
-            continue
-        times = _seen_by(problem, minimum.x, j)
-        if times > _UNSEEN:
-            words = _run_away(problem, j, times, free)
-            return replace(minimum, converged=False, message=words)
-    return minimum
+        if place >= 0 and free[place] and (times := _seen_by(problem, minimum.x, j)) > _UNSEEN:
+            return _run_away_in_words(problem, j, times, free)
+    return ""
 
 
-def _run_away(problem: Problem, j: int, times: float, free: np.ndarray) -> str:
+def _run_away_in_words(problem: Problem, j: int, times: float, free: np.ndarray) -> str:
     trace, laws = problem.measurement.traces[j], problem.law.parameters
     may = [each.name for each, moves in zip(laws, free, strict=False) if moves and each.order not in (0, 1)]
     remedies = ["give the scale"]
@@ -231,16 +271,3 @@ def _seen_by(problem: Problem, x: np.ndarray, j: int) -> float:
             states if problem.law.states == 1 else states[None, :]
         )
         return float(np.abs(scale * start[0]) / (np.abs(signal).max() or 1.0))
-
-
-def _resolved(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return `x` with rates that the data resolve: not over before the second point, in trains not all 0."""
-    count = len(problem.law.parameters)
-    if problem.measurement.repetition_period is not None:
-        if isinstance(problem.law, RateLaw) and not x[1:count].any():
-            return np.where(free & (np.arange(len(x)) < count) & (np.arange(len(x)) > 0), 1.0, x)
-        return x
-    span = max(float(clock.nodes.max()) for clock in problem.clocks)
-    first = min(float(clock.nodes[clock.nodes > 0].min()) for clock in problem.clocks) / span
-    slowed = problem.law.slowed(x[:count], free[:count], first)
-    return x if slowed is x[:count] or np.array_equal(slowed, x[:count]) else np.append(slowed, x[count:])
