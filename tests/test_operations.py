@@ -169,7 +169,7 @@ class TestEveryOperationOnEveryFit:
 
 
 @pytest.mark.parametrize("loss", ["linear", "soft_l1"])
-def test_profiles_of_the_sample_are_those_of_the_first_edition(loss):
+def test_profiles_of_the_sample_stay_where_they_were(loss):
     found = fit(sample(), GOLDEN["guesses"]["guess_0"], fixed=(), **GOLDEN[loss]["options"])
     for name, curve in profile(found).items():
         golden = GOLDEN[loss]["profile"][name]

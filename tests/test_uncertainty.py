@@ -128,10 +128,11 @@ class TestThresholds:
             low = -np.sqrt(c) if np.sqrt(c) <= mu else -(c + mu**2) / (2 * mu) if mu > 0 else -np.inf
             return stats.norm.cdf(np.sqrt(c)) - stats.norm.cdf(low) - 0.95
 
+        triangle, point = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([mu])
         wanted = brentq(excess, 1.0, 5.0)
-        triangle = np.array([[1.0, 0.0], [0.0, 0.0]])
-        found = thresholds([0.95], triangle, np.array([mu]), [True], [True])[0]
-        assert found == pytest.approx(wanted, abs=0.03)
+        assert chance(wanted, triangle, point, [True], [True]) == pytest.approx(0.05, abs=2e-3)
+        # Intervals do not use what lies below the textbook's.
+        assert thresholds([0.95], triangle, point, [True], [True])[0] == pytest.approx(3.84, abs=0.03)
 
     def test_two_independent_parameters_at_zero_mix_chi_squares(self):
         triangle = np.diag([3.0, 5.0, 0.0])
@@ -145,18 +146,46 @@ class TestThresholds:
         ("slopes", "held"), [((0.9, 0.9), 5.0), ((0.95, 0.0), 1.0), ((3.0, 0.0), 2.0), ((-0.9, -0.9), 0.5)]
     )
     def test_a_parameter_feels_the_bounds_of_its_neighbours(self, slopes, held):
-        """Two neighbours are zero: 8,000 simulated fits by SciPy's nnls, 95 % of them below 2.8 to 4.4."""
+        """Two neighbours are zero: simulated fits by SciPy's nnls, with both, one or none of them free."""
         design = np.eye(3)
         design[0, 1:] = slopes
-        rng, rises = np.random.default_rng(2), []
-        for _ in range(8000):
-            data = design[:, 0] * held + rng.standard_normal(3)
-            best = nnls(design, data)[1] ** 2
-            rises.append(nnls(design[:, 1:], data - design[:, 0] * held)[1] ** 2 - best)
+        data = design[:, [0]] * held + np.random.default_rng(2).standard_normal((3, 4000))
+        limits = [stats.chi2.ppf([0.68, 0.95], 1)]
+        for free in ([1], [2], [1, 2]):
+            best = [nnls(design[:, [0, *free]], each)[1] ** 2 for each in data.T]
+            null = [nnls(design[:, free], each - design[:, 0] * held)[1] ** 2 for each in data.T]
+            limits.append(np.quantile(np.subtract(null, best), [0.68, 0.95]))
         triangle = np.vstack([np.column_stack([design, np.zeros(3)]), np.zeros(4)])
         x, free, tested = np.array([held, 0.0, 0.0]), [True] * 3, [True, False, False]
         found = thresholds([0.68, 0.95], triangle, x, free, tested)
-        assert found == pytest.approx(np.quantile(rises, [0.68, 0.95]), rel=0.06)
+        assert found == pytest.approx(np.max(limits, axis=0), rel=0.08)
+        # The chance of a gain is that of the least favourable law, and never below that of one rate alone.
+        assert chance(4.0, triangle, x, free, tested) >= stats.chi2.sf(4.0, 1) / 2
+
+    def test_never_below_the_textbook_nor_lower_with_one_more_parameter_free(self):
+        rng, tested = np.random.default_rng(4), np.array([True, False, False, False])
+        for _ in range(12):
+            table = rng.standard_normal((12, 4)) + 2 * rng.standard_normal((12, 1))  # all act alike
+            triangle, x = triangle_of(table, np.zeros(12)), np.array([rng.exponential(1.0), 0, 0, 0])
+            for freedom in (np.inf, 7):
+                limits = [
+                    thresholds(LEVELS, triangle, x, tested | (np.arange(4) < count), tested, freedom=freedom)
+                    for count in (1, 2, 3, 4)
+                ]
+                assert (limits[0] >= stats.f.ppf(LEVELS, 1, min(freedom, 1e9)) * (1 - 1e-6)).all()
+                assert (np.diff(limits, axis=0) >= -0.02 * limits[0]).all()
+
+    def test_thresholds_change_without_a_jump_as_a_neighbour_leaves_its_bound(self):
+        design = np.eye(3)
+        design[0, 1:] = 0.9
+        triangle = np.vstack([np.column_stack([design, np.zeros(3)]), np.zeros(4)])
+        free, tested = [True] * 3, [True, False, False]
+        limits = [
+            thresholds([0.95], triangle, np.array([5.0, each, 0.0]), free, tested)[0]
+            for each in np.linspace(0, 8, 161)
+        ]
+        assert np.ptp(limits) > 0.3
+        assert np.abs(np.diff(limits)).max() < 0.1
 
     def test_far_from_bounds_the_textbook_holds(self):
         triangle = triangle_of(np.random.default_rng(0).standard_normal((9, 3)), np.zeros(9))
@@ -170,6 +199,72 @@ class TestThresholds:
 def unsettled(density, period, added, rates):
     """How much more a pulse train has than `density` one period and one pulse later."""
     return kinetics.solve([period], density, rates)[0] + added - density
+
+
+def near_bounds(seed, points=30, last=5.0, known=True):
+    """Fit of a decay by k1 and k2 with every rate free; G and k3 are truly zero."""
+    t = np.linspace(0, last, points)
+    noise = 0.02 * np.random.default_rng(seed).standard_normal(points)
+    sigma = np.full(points, 0.02) if known else None
+    return fit(Trace(t, kinetics.solve(t, 1.0, (0, 0.5, 1.0, 0)) + noise, sigma), fixed=())
+
+
+class TestProfileNearBounds:
+    @pytest.mark.parametrize(
+        ("points", "last", "known"), [(12, 5.0, False), (30, 5.0, True), (30, 1.0, True)]
+    )
+    def test_intervals_hold_the_textbooks(self, points, last, known):
+        """Beyond every end Δ is at least t², by a fit of its own: the interval holds that of MINOS."""
+        for seed in range(4):
+            curves = profile(near_bounds(seed, points, last, known), points=8)
+            found = curves.fit
+            reach = stats.norm.ppf(0.975) if known else stats.t.ppf(0.975, found.freedom)
+            for name, curve in curves.items():
+                for end in curve.interval95:
+                    if 0 < end < np.inf:
+                        alone = found.refit(guess={name: end}, fixed=[name])
+                        rise = 2 * (alone.cost - found.cost) / found.variance
+                        assert np.sqrt(rise) >= 0.99 * reach, (seed, name)
+
+    @pytest.mark.parametrize("last", [1.0, 5.0])
+    def test_freeing_a_parameter_that_ends_at_zero_narrows_no_interval(self, last):
+        """The first decay is over before its rates can be told apart."""
+        freed = 0
+        for seed in range(8):
+            full = near_bounds(seed, 30, last)
+            for name in ("G", "k3"):
+                if full.values[name] > 0:
+                    continue
+                freed += 1
+                fewer = profile(full.refit(fixed=[name]), ["k1", "k2"], points=8)
+                for each, curve in profile(full, ["k1", "k2"], points=8).items():
+                    narrow, room = fewer[each].interval95, 0.01 * np.ptp(fewer[each].interval95)
+                    assert curve.interval95[0] <= narrow[0] + room, (seed, name, each)
+                    assert curve.interval95[1] >= narrow[1] - room, (seed, name, each)
+        assert freed >= 4
+
+
+class TestContourNearBounds:
+    @pytest.mark.parametrize("pair", [("k1", "k3"), ("k3", "k1"), ("G", "k3")])
+    def test_points_are_even_along_the_edge_and_the_bound_is_a_straight_line(self, pair):
+        """k3 ends at zero. Every point's Δ by a fit of its own is the threshold, 5.99."""
+        found = near_bounds(4)
+        assert found.values["k3"] == 0
+        edge = contour(found, pair, directions=24)
+        assert edge.shape == (24, 2)
+        inside = (edge > 0).any(axis=1)
+        for point in edge[inside][::4]:
+            alone = found.refit(guess=dict(zip(pair, point, strict=True)), fixed=pair)
+            assert 2 * (alone.cost - found.cost) == pytest.approx(stats.chi2.ppf(0.95, 2), rel=0.02)
+        column = pair.index("k3")
+        assert (edge[:, column] == 0).sum() == 2  # the two corners
+        closed = np.vstack([edge, edge[:1]])
+        steps = np.linalg.norm(np.diff(closed, axis=0) / np.ptp(edge, axis=0), axis=1)
+        along_bound = ((closed[1:] == 0) & (closed[:-1] == 0)).any(axis=1)
+        assert steps.min() > 0.02
+        assert steps[~along_bound].max() < 0.25
+        (along, up), (right, above) = np.diff(closed, axis=0).T, (edge.mean(axis=0) - closed[:-1]).T
+        assert (along * above >= up * right).all()  # once around, counterclockwise
 
 
 class TestProfile:

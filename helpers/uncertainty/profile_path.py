@@ -72,7 +72,8 @@ class Tracer:
         self.known: dict[int, tuple[Minimum, np.ndarray]] = {}
         at_bound = self.is_bounded and fit.minimum.x[self.index] == 0
         self.count = max(points if at_bound else points // 2, 3)
-        self.last = float(np.sqrt(textbook_thresholds(LEVELS, 1, self.freedom)[-1])) * _BEYOND
+        self.textbook = np.sqrt(textbook_thresholds(LEVELS, 1, self.freedom))
+        self.last = float(self.textbook[-1]) * _BEYOND
 
     def walk(self) -> tuple[list[Minimum], list[tuple[float, float]], Minimum | None]:
         """Walk both ways: the points in order, both levels' intervals in x, and a better minimum or None.
@@ -116,7 +117,7 @@ class Tracer:
             point = following
             path.append(point)
             # The highest level's threshold is simulated, and near a bound it may lie above the textbook's.
-            if self.rise(point) > self.last**2 and self._margin(point, len(LEVELS) - 1) > 0:
+            if self.rise(point) > self.last**2 and not self._is_inside(point, len(LEVELS) - 1):
                 break
         return path
 
@@ -164,39 +165,48 @@ class Tracer:
         self.evaluations += found.evaluations
         return found
 
-    def _margin(self, point: Minimum, level: int) -> float:
-        """Root of Δ minus root of the level's threshold: negative inside the interval."""
+    def _root(self, point: Minimum) -> float:
+        """Root of Δ, which grows about evenly along the path."""
+        return float(np.sqrt(max(self.rise(point), 0.0)))
+
+    def _threshold(self, point: Minimum, level: int) -> float:
+        """Root of the level's threshold at a point."""
         if id(point) not in self.known:
             options = {"signed": self.signed, "variance": self.variance, "freedom": self.freedom}
             limits = thresholds(LEVELS, point.triangle, point.x, self.fit.free, self.held, **options)
-            margins = np.sqrt(max(self.rise(point), 0.0)) - np.sqrt(limits)
-            self.known[id(point)] = point, margins  # the point is kept, or its id might come again
-        return self.known[id(point)][1][level]
+            self.known[id(point)] = point, np.sqrt(limits)  # the point is kept, or its id might come again
+        return float(self.known[id(point)][1][level])
+
+    def _is_inside(self, point: Minimum, level: int) -> bool:
+        """Whether the level's interval holds a point; no threshold lies below the textbook's."""
+        root = self._root(point)
+        return root <= self.textbook[level] or root <= self._threshold(point, level)
 
     def _end(self, side: list[Minimum], direction: int, level: int) -> float:
         """End of the level's interval on one side: the bound or infinity where the path does not leave it."""
-        if self._margin(side[-1], level) <= 0:
+        if self._is_inside(side[-1], level):
             return self._open_end(direction)
-        inside, outside = 0, len(side) - 1
-        while outside - inside > 1:
-            middle = (inside + outside) // 2
-            if self._margin(side[middle], level) <= 0:
-                inside = middle
-            else:
-                outside = middle
-        return self._crossing(side[inside], side[outside], level)
+        # The last point of the first stretch that the interval holds, of which the minimum is the first.
+        inside = next(place for place in range(len(side)) if not self._is_inside(side[place + 1], level))
+        return self._crossing(side[inside], side[inside + 1], level)
 
     def _crossing(self, near: Minimum, far: Minimum, level: int) -> float:
-        """Where the margin is zero between two points, by false position with the others fitted anew."""
-        for _ in range(5):
-            inner, outer = self._margin(near, level), self._margin(far, level)
-            share = inner / (inner - outer)
-            value = near.x[self.index] + share * (far.x[self.index] - near.x[self.index])
+        """Where the root of Δ meets its threshold, by false position with the others fitted anew.
+
+        Between neighbours of the path the threshold changes little: there it is interpolated.
+        """
+        first, last = near.x[self.index], far.x[self.index]
+        limits = self._threshold(near, level), self._threshold(far, level)
+        inner, outer = self._root(near) - limits[0], self._root(far) - limits[1]
+        value = first
+        for _ in range(6):
+            value = near.x[self.index] + inner / (inner - outer) * (far.x[self.index] - near.x[self.index])
             if min(-inner, outer) < _CLOSE:
                 break
             point = self._solve(near, value)
-            if self._margin(point, level) <= 0:
-                near = point
+            margin = self._root(point) - np.interp((value - first) / (last - first), [0, 1], limits)
+            if margin <= 0:
+                near, inner = point, margin
             else:
-                far = point
+                far, outer = point, margin
         return float(value)
