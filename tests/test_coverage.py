@@ -1,4 +1,7 @@
-"""How often do 95 % intervals hold the truth? Of the sample's noise they do only with the right weights."""
+"""How often do 95 % intervals hold the truth? Of the sample's noise they do only with the right weights.
+
+Profiles near bounds are counted here over a few sets; `tests/benchmarks/coverage.py` counts them over many.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from helpers import kinetics
 from helpers.fitting import fit
 from helpers.kinetics import Rates
 from helpers.paths import DATA
-from helpers.traces import load_trace
+from helpers.traces import Trace, load_trace
+from helpers.uncertainty import profile
 
 MADE_WITH = Rates(0.0, 1.02e-2, 1.03e-3, 1.1e-7)  # data/make_sample_data.py, as are the next two lines
 N0 = 800.0
@@ -53,3 +57,23 @@ def test_with_the_right_weights_95_per_cent_are_95_per_cent(coverage):
 def test_without_weights_the_errors_are_too_small_as_notebook_04_says(coverage):
     plain, _ = coverage
     assert plain == pytest.approx({"k1": 0.85, "k2": 0.65, "k3": 0.5, "n0": 0.3}, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rates", "last", "points"),
+    [((0.0, 0.5, 1.0, 0.0), 5.0, 12), ((0.0, 0.0, 1.0, 0.0), 8.0, 30)],
+    ids=["k1 and k2, 12 points", "k2 alone, 30 points"],
+)
+def test_profiles_hold_the_truth_where_rates_are_zero(rates, last, points):
+    """Every rate and n0 free, noise of 2 % whose size is not known."""
+    t, random = np.linspace(0, last, points), np.random.default_rng(12)
+    curve, truth = kinetics.solve(t, 1.0, rates), np.array(rates[:3])
+    held, determined = [], 0
+    for _ in range(50):
+        found = fit(Trace(t, curve + 0.02 * random.standard_normal(points)), fixed=())
+        curves = profile(found, ["G", "k1", "k2"], points=6)
+        ends = np.array([each.interval95 for each in curves.values()])
+        held.append((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+        determined += curves["G"].verdict == "determined"
+    assert (np.mean(held, axis=0) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 50)).all(), np.mean(held, axis=0)
+    assert determined <= 5

@@ -71,7 +71,7 @@ def compare_terms(fit: Fit) -> Ladder:
     a model"). Models within 2 of the smallest BIC are not told apart ("not worth more than a bare mention":
     Kass & Raftery 1995, "Bayes factors"); of these the one with the fewest parameters is best. p:
     probability that chance alone brings the fullest model's gain over this model, with rates that cannot
-    be negative (see `thresholds`).
+    be negative; never below that of one rate alone, half of the textbook's (see `thresholds`).
 
     Examples
     --------
