@@ -20,13 +20,14 @@ from helpers.uncertainty import misfit
 from helpers.uncertainty.residual_tests import _deviance_moments, _pooled
 from tests.benchmarks.false_alarms import (
     ALONE,
+    COVERED,
     LEVELS,
     RATES,
     T,
     autoregressive,
-    covers,
     filled_traps,
     right,
+    rise,
     trapped,
     with_noise,
 )
@@ -41,8 +42,20 @@ def test_moments_of_the_deviance_are_those_of_the_poisson_distribution(expected)
     mean = chances @ deviance
     variance = chances @ (deviance - mean) ** 2
     move = chances @ (deviance * (y - expected)) / np.sqrt(expected)
-    found = [float(each[0]) for each in _deviance_moments(np.array([expected]))]
+    found = _deviance_moments(np.array([expected]))[:3, 0]
     np.testing.assert_allclose(found, [mean, variance, move], rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("expected", [0.05, 0.7, 3.0, 40.0, 200.0])
+def test_the_mean_deviance_of_fitted_counts_is_lower_by_the_share_that_is_told(expected):
+    """25 bins with one fitted mean: E Σ(d(y, μ̂) − m(μ̂)) = −(1 + μ·m″/2) to second order."""
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(expected, size=(20_000, 25)).astype(float)
+    fitted = np.maximum(counts.mean(axis=1, keepdims=True), 1e-8)
+    deviance = 2 * (fitted - counts + xlogy(counts, np.maximum(counts, 1) / fitted)).sum(axis=1)
+    excess = deviance - 25 * _deviance_moments(fitted[:, 0])[0]
+    share = _deviance_moments(np.array([expected]))[3, 0]
+    assert excess.mean() == pytest.approx(-share, abs=4 * excess.std() / np.sqrt(20_000) + 0.02)
 
 
 def test_a_pool_expects_ten_counts_and_none_is_lost():
@@ -82,7 +95,9 @@ class TestCounts:
         pulls = np.array([(each.values["k1"] - RATES[1]) / each.stderr["k1"] for each in fits])
         assert abs(pulls.mean()) < 3 / np.sqrt(30)
         assert abs(pulls.std() - 1) < 3 / np.sqrt(60)
-        assert np.mean([covers(each, RATES[1]) for each in fits]) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 30)
+        assert np.mean([rise(each, RATES[1]) < COVERED for each in fits]) > 0.95 - 3 * np.sqrt(
+            0.95 * 0.05 / 30
+        )
 
     def test_traps_that_fill_up_are_found_in_a_series(self):
         rng = np.random.default_rng(10)

@@ -267,14 +267,17 @@ def _size(rows: _Rows, j: int) -> tuple[float, float]:
 def _size_of_counts(rows: _Rows, j: int) -> tuple[float, float]:
     """Chance of a deviance so large or small, and the root of it in units of its mean.
 
-    The deviance at the fitted counts is that at the true ones less one for each fitted direction, and where
-    few counts are expected its mean moves with them, too. Source: McCullagh (1986), "The conditional
-    distribution of goodness-of-fit statistics for discrete data", J. Am. Stat. Assoc. 81, 104.
+    Σd(y, μ) − Σm(μ), where m is the mean of d, is taken at fitted counts μ. To first order they move m; to
+    second order the fit lowers d by one for each fitted direction, and m″ lowers Σm by half of it times the
+    variance of μ: where far fewer than one count is expected the two cancel. Source of the first order:
+    McCullagh (1986), "The conditional distribution of goodness-of-fit statistics for discrete data",
+    J. Am. Stat. Assoc. 81, 104.
     """
     likelihood, curve, counts = rows.fit.problem.likelihoods[j], rows.curves[j], rows.fit.traces[j].signal
-    means, variances, moves = _deviance_moments(curve)
-    mean = means.sum() - rows.fitted(j)
-    variance = variances.sum() - 2 * rows.fitted(j) - float(np.sum((rows.directions[j].T @ moves) ** 2))
+    means, variances, moves, shares = _deviance_moments(curve)
+    fitted = float(np.sum(shares * np.sum(rows.directions[j] ** 2, axis=1)))
+    mean = means.sum() - fitted
+    variance = variances.sum() - 2 * fitted - float(np.sum((rows.directions[j].T @ moves) ** 2))
     if mean <= 0 or variance <= 0:
         return 1.0, np.nan
     deviance = likelihood.squares(curve, counts)
@@ -288,15 +291,13 @@ def _tail(squares: float, mean: float, variance: float) -> float:
     return min(2 * float(min(tails)), 1.0)
 
 
-def _deviance_moments(expected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and variance of the deviance of a count, and its covariance with (y − μ)/√μ."""
+def _deviance_moments(expected: np.ndarray) -> np.ndarray:
+    """Mean and variance of a count's deviance, its covariance with (y − μ)/√μ, and 1 + μ·m″/2, m its mean."""
     grid, table = _table_of_moments()
     safe = np.maximum(expected, _FEW_COUNTS)
-    mean, variance, move = (np.interp(np.log(safe), grid, column) for column in table)
-    many = safe > _MANY_COUNTS
-    mean = np.where(many, 1 + 1 / (6 * safe), mean)
-    variance = np.where(many, 2 + 2 / (3 * safe), variance)
-    return mean, variance, np.where(many, -1 / (6 * safe**1.5), move)
+    small = [np.interp(np.log(safe), grid, column) for column in table]
+    large = [1 + 1 / (6 * safe), 2 + 2 / (3 * safe), -1 / (6 * safe**1.5), 1 + 1 / (6 * safe**2)]
+    return np.where(safe > _MANY_COUNTS, large, small)
 
 
 @cache
@@ -309,7 +310,8 @@ def _table_of_moments() -> tuple[np.ndarray, np.ndarray]:
     mean = np.sum(chances * deviance, axis=1)
     variance = np.sum(chances * (deviance - mean[:, None]) ** 2, axis=1)
     move = np.sum(chances * deviance * (y - expected), axis=1) / np.sqrt(expected[:, 0])
-    return grid, np.array([mean, variance, move])
+    share = 1 + np.gradient(move * np.exp(-grid / 2), grid) / 2  # m′ is the covariance of d and y over μ
+    return grid, np.array([mean, variance, move, share])
 
 
 def _with_correlation(fit: Fit, rows: _Rows, tests: tuple[TraceTest, ...]) -> tuple[TraceTest, ...]:
