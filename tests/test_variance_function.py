@@ -110,6 +110,17 @@ def shares():
     return found
 
 
+@pytest.mark.parametrize("noise", ["even", "both"])
+def test_few_points_are_weighed_without_a_test(noise):
+    rows = []
+    for seed in range(60):
+        found = fit(estimated(decay(noise, points=30, seed=seed)), RATES, fixed=("G", "k3"))
+        names = ["k1", "k2", "n0"]
+        reach = stats.t.ppf(0.975, found.error_freedom[names])
+        rows.append(np.abs(found.values[names] - [0.5, 1, N0]) < reach * found.stderr[names])
+    assert np.mean(rows) >= 0.84
+
+
 class TestFits:
     @pytest.mark.parametrize("noise", NOISES)
     def test_95_per_cent_intervals_hold_the_truth_in_95_per_cent(self, shares, noise):
@@ -188,7 +199,7 @@ class TestSeveralTraces:
         assert found.parameters == 5 + 3
 
     def test_even_noise_is_rarely_weighed(self):
-        sets = [[decay("even", points=40, seed=3 * s + n, n0=2.0) for n in range(3)] for s in range(30)]
+        sets = [[decay("even", points=70, seed=3 * s + n, n0=2.0) for n in range(3)] for s in range(20)]
         found = [fit(estimated(traces), RATES, fixed=("G", "k3")) for traces in sets]
         assert sum(map(is_weighed, found)) <= 2
 

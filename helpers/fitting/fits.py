@@ -63,8 +63,8 @@ def fit(
     Notes
     -----
     With the noise "estimated" a first fit has even weights; where its residuals reject even noise at the 1 %
-    level, the points are weighed with σ² = a² + c·s + (b·s)² and fitted again (see `weighing`). `Fit.noise`
-    says what was found. A robust loss keeps even weights.
+    level, or are fewer than that test needs, the points are weighed with σ² = a² + c·s + (b·s)² and fitted
+    again (see `weighing`). `Fit.noise` says what was found. A robust loss keeps even weights.
 
     The search runs in the natural units of law and data, so units do not matter to it. A guess faster than
     the data resolve is first slowed to what they resolve.

@@ -2,7 +2,7 @@
 
 Even noise has a² alone, counted light c, fluctuations of a lamp or an amplifier b. The residuals of one
 decay tell these three numbers poorly, and weights made of poor numbers are worse than none. So even noise is
-tested first, and weights are used only where that test rejects it; then all three terms are estimated
+tested first where the points are many enough for that; where weights are used, all three terms are estimated
 together, none below zero. Sources: restricted likelihood (REML), Patterson & Thompson (1971), "Recovery of
 inter-block information when block sizes are unequal", Biometrika 58, 545; variance functions, Davidian &
 Carroll (1987), "Variance function estimation", J. Am. Stat. Assoc. 82, 1079; degrees of freedom,

@@ -1,10 +1,11 @@
 """Noise that nobody measured: even, or with the weights that the residuals ask for.
 
-A fit with even weights comes first. Where its residuals reject even noise (see `variance_function`) the
-points are weighed by the estimated variance function, fitted again and so on until the weights settle. Each
-trace has a function of its own; where traces are short, all have one together, in units of their largest
-signals. A robust loss keeps even noise: it makes outliers pull less, and an estimate from their squares would
-take a few of them for noise that grows with the signal.
+A fit with even weights comes first. Where its residuals reject even noise (see `variance_function`), or are
+too few for that test, the points are weighed by the estimated variance function, fitted again and so on until
+the weights settle. Fewer than 20 points to spare are never weighed. Each trace has a function of its own;
+where traces are short, all have one together, in units of their largest signals. A robust loss keeps even
+noise: it makes outliers pull less, and an estimate from their squares would take a few of them for noise that
+grows with the signal.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from helpers.fitting.variance_function import (
 from helpers.measurement.quantity import amount
 
 FEWEST = 20  # points that must be to spare, or the weights would be worse than none
+FEWEST_TESTED = 60  # points to spare for each variance function, from which on even noise is tested
 FEWEST_EACH = 30  # points of each trace for functions of their own
 _SUSPECT = 2.71  # 2·ΔREML from which on few points look uneven (even noise: one case in twenty or so)
 _ROUNDS, _SETTLED = 6, 1e-3
@@ -69,8 +71,16 @@ def weighed(
 
 
 def is_uneven(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:
-    """Whether points are many enough and their residuals reject even noise (in 1 % of cases wrongly)."""
-    return _spare(problem, x, free) >= FEWEST and _gain(problem, x, free) > threshold(noise_groups(problem))
+    """Whether points are many enough and their residuals reject even noise (in 1 % of cases wrongly).
+
+    Few points are not tested. Noise that grows with the signal is found by the test in half of the sets of 30
+    points, and the 95 % intervals of n0 hold the truth in 62 to 72 % of all sets; weighed at once, in 88 to
+    93 %. With even noise such weights leave errors and coverage as they are
+    (tests/benchmarks/noise_coverage.py).
+    """
+    spare, groups = _spare(problem, x, free), noise_groups(problem)
+    wanted = threshold(groups) if spare >= FEWEST_TESTED * groups else 0.0
+    return spare >= FEWEST and _gain(problem, x, free) > wanted
 
 
 def is_suspect(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:

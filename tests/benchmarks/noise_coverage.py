@@ -51,7 +51,7 @@ def is_covered(found, truth):
         x = found.minimum.x[tracer.index]
         wanted = (value - found.problem.origins[tracer.index]) / found.problem.scales[tracer.index]
         point = found.minimum if x == wanted else tracer._solve(found.minimum, wanted)
-        rows.append(tracer._margin(point, 1) <= 0)
+        rows.append(tracer._is_inside(point, 1))
     return rows
 
 
