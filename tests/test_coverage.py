@@ -25,9 +25,10 @@ JUDGED = ["k1", "k2", "k3", "n0"]  # G is on its bound 0 in half of the sets and
 
 
 def covered(found):
-    """Say of each judged parameter whether value ± 1.96 errors holds the truth."""
+    """Say of each judged parameter whether value ± 1.96 errors holds the truth; NaN without an error."""
     away = found.values[JUDGED] - [MADE_WITH.k1, MADE_WITH.k2, MADE_WITH.k3, N0]
-    return (away.abs() < 1.96 * found.stderr[JUDGED]).to_numpy()
+    held = away.abs() < 1.96 * found.stderr[JUDGED]
+    return held.astype(float).mask(found.stderr[JUDGED].isna()).to_numpy()
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def coverage():
         second = fit(replace(trace, sigma=sigma), dict(first.values), fixed=())
         plain.append(covered(first))
         weighted.append(covered(second))
-    shares = np.mean(plain, axis=0), np.mean(weighted, axis=0)
+    shares = np.nanmean(plain, axis=0), np.nanmean(weighted, axis=0)
     return [dict(zip(JUDGED, share.tolist(), strict=True)) for share in shares]
 
 

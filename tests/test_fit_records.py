@@ -169,6 +169,18 @@ class TestOddFits:
         found.__dict__["stderr"] = found.stderr.where(found.stderr.index != "k1", math.inf)
         assert records.load(records.save(found, tmp_path / "open.par")).stderr["k1"] == math.inf
 
+    def test_an_error_that_a_bound_makes_too_small_is_not_kept(self, tmp_path):
+        t = np.linspace(0, 5, 12)
+        signal = 1 / (1 + t) + 0.02 * np.random.default_rng(1).standard_normal(12)
+        found = fit(Trace(t, signal, np.full(12, 0.02)))
+        assert found.see_interval["k2"]
+        record = records.load(records.save(found, tmp_path / "bound.par"))
+        assert math.isnan(record.stderr["k2"])
+        assert record.status["k2"] == "free"
+        again = record.on(found.measurement)
+        assert again.see_interval["k2"]
+        assert again.cost == pytest.approx(found.cost, rel=1e-4)
+
     def test_a_fit_without_noise_is_made_again(self, tmp_path):
         t = np.linspace(0, 5, 50)
         found = fit(Trace(t, 2 / (1 + 2 * t)))

@@ -217,6 +217,57 @@ class TestErrors:
         assert np.mean(errors) == pytest.approx(np.std(values, ddof=1), rel=0.2)
 
 
+class TestErrorsBesideABound:
+    """Data of k2 alone: k1 or k3 often end at 0, and errors that take them as known are far too small."""
+
+    def fits(self, points, count, **options):
+        t, rng = np.linspace(0, 5, points), np.random.default_rng(1)
+        clean, sigma = solve(t, 1.0, (0, 0, 1.0, 0)), np.full(points, 0.02)
+        for _ in range(count):
+            yield fit(Trace(t, clean + sigma * rng.standard_normal(points), sigma), **options)
+
+    @pytest.mark.parametrize("points", [12, 60])
+    def test_what_is_shown_covers_the_truth_and_the_rest_is_sent_to_its_interval(self, points):
+        truth, inside, hidden = np.array([0, 0, 1.0, 0, 1.0]), [], []
+        for found in self.fits(points, 60, fixed=()):
+            if (found.status == "bound").any():
+                shown = found.stderr.notna().to_numpy()
+                away = (found.values - truth).abs() < 1.96 * found.stderr
+                inside += away[shown].tolist()
+                hidden.append(found.see_interval["k1"] or found.status["k1"] == "bound")
+        assert len(inside) > 20
+        assert np.mean(inside) > 0.88
+        assert np.mean(hidden) > 0.95
+
+    def test_an_error_is_shown_where_releasing_the_bound_hardly_widens_it(self):
+        """Compared with the textbook's covariance of all parameters, (JᵀJ)⁻¹."""
+        seen = set()
+        for found in self.fits(30, 20):
+            slopes = found.minimum.triangle[:, :-1]
+            released = np.full(len(found.names), np.nan)
+            block = slopes[:, found.free]
+            released[found.free] = np.sqrt(np.diag(np.linalg.inv(block.T @ block)))
+            ratio = released * found.problem.scales / found.conditional_stderr
+            for name in np.array(found.names)[found.active]:
+                shown = bool(np.isfinite(found.stderr[name]))
+                assert shown == (ratio[name] <= 1.1) == (not found.see_interval[name]), name
+                assert not shown or found.stderr[name] == found.conditional_stderr[name]
+                seen.add((shown, bool((found.status == "bound").any())))
+        assert seen == {(True, True), (False, True), (True, False)}
+
+    def test_the_table_says_so_and_has_no_number(self):
+        found = next(each for each in self.fits(12, 20) if each.see_interval["k2"])
+        row = found.table().loc["k2"]
+        assert row["status"] == "see the interval"
+        assert np.isnan(row[["stderr", "error %"]].astype(float)).all()
+        assert found.status["k2"] == "free"
+
+    def test_parameters_on_their_bound_cost_freedom(self):
+        found = next(each for each in self.fits(12, 20) if (each.status == "bound").any())
+        assert found.freedom == 12 - 4
+        assert found.reduced_chi2 == pytest.approx(2 * found.cost / 8)
+
+
 class TestOddData:
     def test_what_is_over_before_the_second_point_is_not_called_converged(self):
         """One high point, then a plain level: no rate follows from that, however well the curve passes."""

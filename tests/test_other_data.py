@@ -131,8 +131,7 @@ def test_a_series_of_fluences_is_described_once(folder, tmp_path):
         assert not OF_THE_SAMPLE.search(words), OF_THE_SAMPLE.search(words)
     assert "film_10uJ" in said["05"]
     rates = (tmp_path / "results" / "steps.csv").read_text(encoding="utf-8").splitlines()
-    k1, error = (float(number) for number in rates[1].split(",")[1:3])
-    assert abs(k1 - 5e7) < 4 * error
+    assert float(rates[1].split(",")[1]) == pytest.approx(5e7, rel=0.05)
 
 
 def test_a_density_of_another_shape_and_unit_is_fitted_and_examined(folder, tmp_path):
@@ -147,5 +146,6 @@ def test_a_density_of_another_shape_and_unit_is_fitted_and_examined(folder, tmp_
         assert "Noise: the given standard errors." in words
         assert not OF_THE_SAMPLE.search(words), OF_THE_SAMPLE.search(words)
     record = records.load(tmp_path / "results" / "own" / "fit_1.par")
-    assert record.values["k1"] == pytest.approx(0.4, abs=4 * record.stderr["k1"])
+    assert record.values["k1"] == pytest.approx(0.4, rel=0.03)
+    assert record.stderr[["k1", "k2", "k3"]].isna().all()  # k2 and k3 are on their bound, which k1 feels
     assert record.units["n0"] == "cm^-3"

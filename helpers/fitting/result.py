@@ -24,6 +24,8 @@ from helpers.measurement.pulses import left_over
 from helpers.traces import Trace
 from helpers.units import density_in_cm3, is_time, rates_in_cgs
 
+_MOST_WIDENED = 1.1  # by releasing what ended on its bound: where an error is still shown
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -118,13 +120,38 @@ class Fit:
 
     @cached_property
     def stderr(self) -> pd.Series:
-        """Standard errors; NaN for what was fixed or ended on its bound, infinite where it is left open."""
+        """Standard errors; NaN where there is none to show, infinite where the data leave a parameter open.
+
+        There is none of what was fixed or ended on its bound. Beside such a bound an error takes the rate on
+        it as known; it is shown only where releasing that rate would widen it by at most a tenth. Elsewhere
+        `see_interval` is True: the interval of `uncertainty.profile` says what the data allow.
+        """
+        return self.conditional_stderr.mask(self.see_interval).rename("stderr")
+
+    @cached_property
+    def conditional_stderr(self) -> pd.Series:
+        """Standard errors if what ended on a bound were known to be there, which can be far too small."""
         # Not from `covariance`, whose squares leave the range of doubles before the errors do.
-        return self._series(np.sqrt(np.diag(self._unscaled)) * self.problem.scales, "stderr")
+        return self._series(np.sqrt(np.diag(self._unscaled)) * self.problem.scales, "conditional stderr")
+
+    @cached_property
+    def see_interval(self) -> pd.Series:
+        """Whether an error is not shown, because a rate on its bound would widen it by more than a tenth."""
+        triangle, active = self.minimum.triangle, self.active
+        hidden = np.zeros(len(self.names), bool)
+        if triangle is not None:
+            released = self.free & ~active & np.any(triangle[:, :-1] != 0, axis=0)  # none that no point feels
+            if released.any():
+                narrow, wide = (np.diag(covariance(triangle, each)) for each in (active, active | released))
+                hidden = np.isfinite(narrow) & ~(wide <= _MOST_WIDENED**2 * narrow)
+        return self._series(hidden, "see the interval")
 
     @property
     def covariance(self) -> pd.DataFrame:
-        """Covariance by name: absolute where the noise is known, else scaled with the residuals' variance."""
+        """Covariance by name: absolute where the noise is known, else scaled with the residuals' variance.
+
+        Parameters on their bound are taken as known there; `stderr` hides what that makes too small.
+        """
         with np.errstate(over="ignore", invalid="ignore"):  # squares of errors in extreme units
             scales = self.problem.scales
             return pd.DataFrame(self._unscaled * scales[:, None] * scales, self.names, self.names)
@@ -178,8 +205,8 @@ class Fit:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom: residuals minus parameters that are free."""
-        return self.problem.size - int(self.active.sum())
+        """Degrees of freedom: residuals minus parameters that were fitted, those on their bound included."""
+        return self.problem.size - int(self.free.sum())
 
     @cached_property
     def error_freedom(self) -> pd.Series:
@@ -423,6 +450,7 @@ class Fit:
     def table(self) -> pd.DataFrame:
         """One row for each parameter: value, stderr, error in percent, unit, the same in cgs, status.
 
+        The status of a value whose error is not shown beside a bound (see `stderr`) is "see the interval".
         Where the fluence has an error, "from n0" is what it does to each parameter (see
         `error_from_n0`). Parameters without a unit in cm and s have no cgs values.
         """
@@ -437,7 +465,7 @@ class Fit:
         if self.measurement.fluence_error_percent:
             rows["from n0 in cgs"] = rows["from n0"] * factors
         rows["cgs unit"] = [each.cgs_unit for each in self.problem.parameters]
-        rows["status"] = self.status
+        rows["status"] = self.status.mask(self.see_interval, "see the interval")
         return rows
 
     @cached_property

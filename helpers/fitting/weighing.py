@@ -78,14 +78,14 @@ def is_uneven(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:
     93 %. With even noise such weights leave errors and coverage as they are
     (tests/benchmarks/noise_coverage.py).
     """
-    spare, groups = _spare(problem, x, free), noise_groups(problem)
+    spare, groups = _spare(problem, free), noise_groups(problem)
     wanted = threshold(groups) if spare >= FEWEST_TESTED * groups else 0.0
     return spare >= FEWEST and _gain(problem, x, free) > wanted
 
 
 def is_suspect(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:
     """Whether residuals look uneven and are too few to estimate how."""
-    return 1 <= _spare(problem, x, free) < FEWEST and _gain(problem, x, free) > _SUSPECT
+    return 1 <= _spare(problem, free) < FEWEST and _gain(problem, x, free) > _SUSPECT
 
 
 def variance_functions(
@@ -109,7 +109,7 @@ def error_freedoms(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndar
 
     m − p for even noise, Satterthwaite's where the noise was estimated, infinite where it is known.
     """
-    spare = float(_spare(problem, x, free))
+    spare = float(_spare(problem, free))
     if problem.is_absolute:
         return np.full(len(x), np.inf)
     functions = [each.function for each in problem.likelihoods if each.function is not None]
@@ -160,8 +160,8 @@ def _active(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
     return free & ((x > 0) | problem.signed)
 
 
-def _spare(problem: Problem, x: np.ndarray, free: np.ndarray) -> int:
-    return problem.size - int(_active(problem, x, free).sum())
+def _spare(problem: Problem, free: np.ndarray) -> int:
+    return problem.size - int(free.sum())  # those on their bound cost freedom, too
 
 
 def _groups(problem: Problem) -> np.ndarray:

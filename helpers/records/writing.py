@@ -15,7 +15,7 @@ from helpers.records.stamps import described, law_stamp, stamp
 
 def record_of(fit: Fit) -> FitRecord:
     """Return what is kept of a fit, rounded so that the same fit is the same text on every processor."""
-    rows = zip(fit.values, fit.stderr, _errors_alone(fit), fit.status, strict=True)
+    rows = zip(fit.values, fit.conditional_stderr, _errors_alone(fit), fit.status, strict=True)
     values = [
         rounded_value(value, error, alone) if status == "free" else rounded(value, DATA_DIGITS)
         for value, error, alone, status in rows
