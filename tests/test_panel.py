@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import json
 import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +27,12 @@ from helpers.measurement.described import load_measurement
 from helpers.panel import MeasurementPanel
 from helpers.panel.controls import parse, stops_around
 from helpers.panel.drawing import _STYLE, HEIGHT, SCALES, WIDTH
+from helpers.panel.history import History
+from helpers.panel.page import COARSE, page_code
 from helpers.panel.picture import MeasurementView
 from helpers.plots.style import CURVES
 from helpers.traces import Trace
+from helpers.uncertainty import profile
 
 RATES = (0.0, 0.3, 0.5, 0.2)
 T = np.linspace(-1, 8, 90)
@@ -203,7 +207,7 @@ class TestMoves:
         wanted = [each / size for each, size in zip(panel.residuals, sizes, strict=True)]
         drawn = [line.get_ydata() for line in panel.view._residuals]
         np.testing.assert_allclose(np.concatenate(drawn), np.concatenate(wanted), rtol=1e-6)
-        assert panel.view.below.get_ylabel() == "residual (σ)"
+        assert [strip.get_ylabel() for strip in panel.view.strips].count("residual (σ)") == 1
         assert f"{np.sqrt(np.mean(np.concatenate(wanted) ** 2)):.4g} sigma" in panel.readout.value
 
     def test_an_exact_number_is_kept_to_its_last_digit(self, case, panel):
@@ -238,7 +242,7 @@ class TestMoves:
 
     def test_typed_nonsense_is_put_back_with_a_message(self, one):
         before, shown = one.controls["k3"].box.value, one._shown
-        for text in ("abc", "", "-1", "-1e-9", "inf", "nan", "1e400", "1e-400", "1,5", "1_0"):
+        for text in ("abc", "", "-1", "-1e-9", "inf", "nan", "1e400", "1e-400", "1,5,0", "1,234.5", "1_0"):
             one.say("")
             one.controls["k3"].box.value = text
             assert one.controls["k3"].box.value == before
@@ -284,7 +288,7 @@ class TestMoves:
 
     def test_a_row_that_is_held_can_be_moved(self, case, panel):
         name = "drift" if "own" in case else "n0"
-        panel.controls[name].on.value = False
+        panel.controls[name].free.value = False
         shown = panel.readout.value
         panel.controls[name].slider.value += 40
         assert panel.readout.value != shown
@@ -307,7 +311,7 @@ class TestMoves:
 class TestStart:
     def test_generation_and_a_known_density_are_not_ticked(self, tmp_path):
         ticked = {name: make(name, tmp_path) for name in CASES}
-        ticked = {k: [n for n, row in p.controls.items() if row.on.value] for k, p in ticked.items()}
+        ticked = {k: [n for n, row in p.controls.items() if row.is_varied] for k, p in ticked.items()}
         assert ticked["density"] == ["k1", "k2", "k3", "n0"]
         assert ticked["counts"] == ticked["series"] == ["k1", "k2", "k3"]
         assert ticked["own"] == ticked["own series"] == ["k1", "k2", "drift", "n0"]
@@ -357,7 +361,7 @@ class TestButtons:
         held = "drift" if "own" in case else "n0"
         start = panel.controls[held].value
         panel.controls["k2"].on.value = False
-        panel.controls[held].on.value = False
+        panel.controls[held].free.value = False
         panel.buttons["fit"].click()
         assert panel.controls[held].value == start
         assert panel.fit.values["k2"] == 0
@@ -378,14 +382,14 @@ class TestButtons:
         traces = [Trace(LATER, solve(LATER, n0, RATES)) for n0 in (1.0, 2.0)]
         known = Measurement(traces, n0=Quantity([1 / 1.2, 2 / 1.2], "fixed"))
         panel = MeasurementPanel(known, (0, 0.2, 0.6, 0.1), path=tmp_path / "guesses.json")
-        panel.controls["n0"].on.value = True
+        panel.controls["n0"].free.value = True
         panel.buttons["fit"].click()
         assert panel.controls["n0"].value == pytest.approx(1.2, rel=1e-6)
         assert panel.rates.k2 == pytest.approx(0.5, rel=1e-5)
 
     def test_a_request_without_an_answer_is_refused_in_the_panel(self, tmp_path):
         panel = make("series", tmp_path)
-        panel.controls["n0"].on.value = True
+        panel.controls["n0"].free.value = True
         before = panel.readout.value
         panel.buttons["fit"].click()
         assert "n0 and scale are both free" in panel.message.value
@@ -394,7 +398,7 @@ class TestButtons:
 
     def test_nothing_ticked_is_nothing_to_fit(self, one):
         for control in one.controls.values():
-            control.on.value = False
+            control.free.value = False
         one.buttons["fit"].click()
         assert "tick at least one" in one.message.value
 
@@ -447,7 +451,7 @@ class TestButtons:
         assert not np.array_equal(pixels(picture), pixels(panel.picture.value))
         panel.menu.value = 0
         assert panel.values["k1"] == 0.123456789012345
-        assert panel.message.value == "Kept guess 1."
+        assert panel.message.value == "Kept guess 1, “by hand, number 1”."
 
     @pytest.mark.parametrize("case", ["density", "series", "own series"])
     def test_kept_guesses_come_back_with_the_panel(self, case, panel, tmp_path):
@@ -503,7 +507,7 @@ def says_what_was_free_and_what_was_held(case, panel):
         "counts": "free: k1, k2, k3, scale, background; held at zero: G; held: n0. ",
         "series": "free: k1, k2, k3, scale, background; held at zero: G; held: n0. ",
         "own": "free: k1, k2, drift, n0. ",
-        "own series": "free: k1, k2, drift, n0. ",
+        "own series": "free: k1, k2, drift, n0; n0 ",
     }
     assert words[case] in panel.message.value
     quality = "RMSE" if case == "density" else f"reduced χ² {panel.fit.reduced_chi2:.4g}"
@@ -861,3 +865,233 @@ class TestKeptBesideTheData:
         series.menu.value = 0
         assert series.values["k1"] == 0.3
         np.testing.assert_array_equal(series.n0, series._model.densities)
+
+
+class TestMarks:
+    """Use and free are two questions; what the last fit said stands in the row."""
+
+    def test_a_term_can_be_held_at_its_value(self, one):
+        one.controls["k3"].box.value = "0.17"
+        one.controls["k3"].free.value = False
+        one.buttons["fit"].click()
+        assert one.fit.values["k3"] == one.rates.k3 == 0.17
+        assert one.controls["k3"].verdict.value == "held"
+        assert "held: k3" in one.message.value
+
+    def test_n0_is_always_in_use(self, case, panel):
+        assert panel.controls["n0"].on.disabled
+        assert panel.controls["n0"].effective == panel.controls["n0"].value
+
+    @pytest.mark.parametrize("case", ["density", "series"])
+    def test_rows_say_what_the_profile_says(self, case, panel):
+        panel.buttons["fit"].click()
+        table = profile(panel.fit, ["k1", "k2", "k3"], points=8).table()["result"]
+        for name, result in table.items():
+            assert panel.controls[name].verdict.value == "±" + result.partition("±")[2]
+        assert panel.controls["G"].verdict.value == "not in use"
+
+    def test_a_term_that_the_data_do_not_show_has_a_limit(self, tmp_path):
+        noise = 0.02 * np.random.default_rng(1).standard_normal(LATER.size)
+        panel = MeasurementPanel(Trace(LATER, np.exp(-0.5 * LATER) + noise), path=tmp_path / "guesses.json")
+        panel.buttons["fit"].click()
+        limits = [panel.controls[name].verdict.value for name in ("k2", "k3")]
+        assert any(re.fullmatch(r"< .* \(95 %\)", text) for text in limits)
+
+    def test_an_equation_has_the_errors_of_the_curvature_and_says_so(self, tmp_path):
+        panel = make("own", tmp_path)
+        panel.buttons["fit"].click()
+        assert panel.controls["k1"].verdict.value == f"± {panel.fit.stderr['k1']:.2g}"
+        assert "curvature" in panel.message.value
+
+    def test_a_move_greys_them_and_undo_brings_them_back(self, one):
+        one.buttons["fit"].click()
+        words = one.controls["k1"].verdict.value
+        assert "stale" not in one._rows._dom_classes
+        one.controls["k1"].slider.value += 100
+        assert "stale" in one._rows._dom_classes
+        assert one.controls["k1"].verdict.value == words
+        one.buttons["undo"].click()
+        assert "stale" not in one._rows._dom_classes
+
+
+class TestUndo:
+    def test_moves_marks_fits_and_choices_are_undone_one_by_one(self, one):
+        states = [one._state()]
+        one.controls["k2"].box.value = "0.9"
+        states.append(one._state())
+        one.controls["k3"].on.value = False
+        states.append(one._state())
+        one.controls["n0"].free.value = False
+        states.append(one._state())
+        one.buttons["fit"].click()
+        states.append(one._state())
+        one.buttons["suggest"].click()
+        states.append(one._state())
+        for state in states[-2::-1]:
+            one.buttons["undo"].click()
+            assert one._state() == state
+        assert one.buttons["undo"].disabled
+        for state in states[1:]:
+            one.buttons["redo"].click()
+            assert one._state() == state
+        assert one.buttons["redo"].disabled
+
+    def test_a_drag_is_one_move(self, one):
+        before = one._state()
+        for stop in range(3000, 3500, 50):
+            one.controls["k1"].slider.value = stop
+        one.buttons["undo"].click()
+        assert one._state() == before
+
+    def test_a_new_state_ends_what_could_be_done_again(self):
+        history = History(pause=0)
+        for state in "abc":
+            history.note(state)
+        assert history.back() == "b"
+        history.note("d")
+        assert (history.can_go_forth, history.back()) == (False, "b")
+
+    def test_a_row_goes_back_alone(self, one):
+        value = one.controls["k1"].value
+        one.controls["k1"].box.value = "0.9"
+        one.controls["k2"].box.value = "0.8"
+        one._page_ask.value = json.dumps({"view": "a", "nudges": {}, "acts": [[1, "reset", "k1"]]})
+        assert (one.controls["k1"].value, one.controls["k2"].value) == (value, 0.8)
+
+
+class TestPage:
+    """What the page says to the kernel, and what the kernel hands over."""
+
+    def test_the_picture_has_the_size_the_density_and_the_theme_that_the_page_says(self, case, panel):
+        panel._page_size.value = "700 400 1.5 dark"
+        picture = pixels(panel.picture.value)
+        assert picture.shape[:2] == (600, 1050)
+        assert picture[0, 0, :3].max() < 0.1
+        assert (panel.picture.width, panel.picture.height) == ("700", "400")
+        panel.controls["k2"].slider.value += 500
+        assert pixels(panel.picture.value).shape[:2] == (600, 1050)
+        panel._page_size.value = "nonsense"
+        assert pixels(panel.picture.value).shape[:2] == (600, 1050)
+        panel._page_size.value = "700 400 1 light"
+        assert pixels(panel.picture.value)[0, 0, :3].min() == 1
+
+    def test_steps_are_counted_so_that_none_is_lost_or_made_twice(self, one):
+        stop = one.controls["k2"].stop
+        for counted in (COARSE, COARSE, 3 * COARSE, 3 * COARSE - 1):
+            one._page_ask.value = json.dumps({"view": "a", "nudges": {"k2": counted}, "acts": []})
+        assert one.controls["k2"].stop == stop + 3 * COARSE - 1
+        one._page_ask.value = json.dumps({"view": "b", "nudges": {"k2": -1e9}, "acts": []})
+        assert one.controls["k2"].value == 0
+        for text in ("", "{", "[]", '{"view": 1}', '{"view": 1, "nudges": 2, "acts": 3}'):
+            one._page_ask.value = text
+        assert one.controls["k2"].value == 0
+
+    def test_one_arrow_key_is_5_percent_and_one_stop_a_quarter(self, one):
+        stops = one.controls["k2"].stops[1:]
+        assert 1.04 < (stops[COARSE:] / stops[:-COARSE]).max() < 1.05
+        assert (stops[1:] / stops[:-1]).max() < 1.0025
+
+    @pytest.mark.parametrize(("kind", "begin"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
+    def test_a_file_of_the_picture_holds_the_curve_and_leaves_the_panel_as_it_was(self, one, kind, begin):
+        before = pixels(one.picture.value)
+        one.buttons[kind].click()
+        data = base64.b64decode(one.delivery.value.partition("base64,")[2].partition('"')[0])
+        assert data.startswith(begin)
+        np.testing.assert_array_equal(before, pixels(one.picture.value))
+        if kind == "png":
+            assert (np.abs(imread(io.BytesIO(data))[..., :3] - to_rgb("#D55E00")).max(axis=-1) < 0.02).any()
+
+    def test_the_table_has_every_parameter_with_its_exact_value_and_unit(self, case, panel):
+        panel.buttons["copy"].click()
+        rows = {row[0]: row for row in panel._table()}
+        for name in panel.law.names:
+            assert float(rows[name][1]) == panel.values[name]
+        assert set(panel.values) - set(rows) <= {"n0", "n0_1", "n0_2", "n0_3"}
+        assert float(rows["RMSE"][1]) == panel.rmse
+        assert "RMSE\t" in panel.delivery.value
+
+    def test_names_cannot_leave_the_script(self):
+        code = page_code("</style>\"'><b>", [("k", '</style>"', "'")])
+        assert code.count("</style>") == 1
+        assert code.endswith("</style>")
+        assert '"' not in code.partition('onload="')[2].partition('">')[0]
+
+
+class TestSeries:
+    def test_each_trace_has_its_strip_of_residuals(self, tmp_path):
+        panel = make("series", tmp_path)
+        assert len(panel.view.strips) == 3
+        assert [line.axes for line in panel.view._residuals] == panel.view.strips
+
+    def test_one_trace_is_looked_at_alone(self, tmp_path):
+        panel = make("series", tmp_path)
+        everything = panel.picture.value
+        panel.alone.value = 1
+        assert len(panel.view.strips) == len(panel.view._models) == 1
+        shown = panel.view._residuals[0].get_ydata()
+        np.testing.assert_allclose(shown, panel._shown.scaled[1])
+        seen = pixels(panel.picture.value)[..., :3]
+        assert not (np.abs(seen - to_rgb(CURVES[0])).max(axis=-1) < 0.06).any()
+        panel.controls["k2"].slider.value += 500
+        panel.buttons["undo"].click()
+        panel.alone.value = -1
+        np.testing.assert_array_equal(pixels(everything), pixels(panel.picture.value))
+
+    def test_residuals_of_very_many_traces_share_a_strip_and_the_picture_says_so(self):
+        view = MeasurementView(counted(np.linspace(0.5, 4, 8)))
+        view.draw([0 * t + 5 for t in view.t_curves], [0 * T for _ in range(8)])
+        assert len(view.strips) == 1
+        assert "share one strip" in view._not_drawn()
+
+
+class TestNamesOfKept:
+    def test_a_guess_is_kept_under_a_name_and_taken_out_again(self, one):
+        one.name.value = "slow"
+        one.buttons["keep"].click()
+        one.controls["k1"].box.value = "0.9"
+        one.buttons["keep"].click()
+        assert [each.name for each in one.kept] == ["slow", "by hand, number 1"]
+        assert "1: slow: " in one.menu.options[1][0]
+        n0 = one.kept[1].n0
+        one.menu.value = 0
+        one.buttons["forget"].click()
+        assert "slow" in one.message.value
+        assert [each.name for each in one.kept] == ["by hand, number 1"]
+        assert one.kept[0].n0 == n0
+        assert one.buttons["forget"].disabled
+
+    def test_a_name_that_is_taken_is_refused_and_nothing_is_kept(self, one):
+        one.name.value = "slow"
+        one.buttons["keep"].click()
+        one.controls["k1"].box.value = "0.9"
+        one.name.value = "slow"
+        one.buttons["keep"].click()
+        assert "choose another name" in one.message.value
+        assert len(one.kept) == 1
+
+    def test_kept_curves_bear_their_numbers(self, one):
+        one.buttons["keep"].click()
+        assert [text.get_text() for text in one.view.decay.texts] == ["1"]
+
+
+class TestMessages:
+    def test_a_decimal_comma_is_read_and_said(self, one):
+        one.controls["k1"].box.value = "0,25"
+        assert one.rates.k1 == 0.25
+        assert "decimal point: 0.25" in one.message.value
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            lambda panel: setattr(panel.controls["k2"].slider, "value", 100),
+            lambda panel: setattr(panel.controls["k2"].on, "value", False),
+            lambda panel: setattr(panel.controls["k2"].free, "value", False),
+            lambda panel: setattr(panel.scale, "value", "linear"),
+            lambda panel: panel.buttons["undo"].click(),
+        ],
+    )
+    def test_what_was_said_goes_with_the_next_action(self, one, action):
+        one.controls["k1"].box.value = "abc"
+        assert one.message.value
+        action(one)
+        assert one.message.value == ""

@@ -3,7 +3,11 @@
 panel     `MeasurementPanel`
 rows      the law's parameters and n0 as rows of widgets
 frame     the widgets and what the buttons do, whatever is drawn and fitted
-controls  the check box, slider and number box of one parameter
+controls  one parameter's row: marks, number, error, slider
+verdicts  what a fit says of each row
+history   undo and redo
+kept      names of kept guesses
+page      what the browser does: layout, size of the picture, names for screen readers, keys
 model     the model where the rows stand, with scale and background at their best
 picture   traces, curves and residuals
 drawing   how such a picture is redrawn in a few milliseconds

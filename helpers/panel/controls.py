@@ -1,4 +1,4 @@
-"""One parameter's row of widgets: check box, log slider that begins at exactly zero, exact number box.
+"""One parameter's row of widgets: marks "use" and "free", exact number, error, slider from exactly zero.
 
 Each parameter has one true value, of which the widgets are views. Sliders run over whole-numbered stops: a
 slider of decimal numbers is snapped to its grid by the browser, which sends the snapped number back and so
@@ -35,12 +35,12 @@ def in_turn(action: Callable) -> Callable:
 
 
 class ParameterControl(widgets.HBox):
-    """One parameter: check box (on or off), log slider from exactly zero, number box with the exact value.
+    """One parameter: marks for use and free, box with the exact number, error, log slider from exactly zero.
 
     Parameters
     ----------
     name : str
-        Its widgets carry the classes on-NAME, rate-NAME and box-NAME.
+        Its widgets carry the classes name-NAME, on-NAME, free-NAME, box-NAME, verdict-NAME and rate-NAME.
     stops : ndarray
         Values of the slider's stops, the first of them 0, increasing.
     say : function of str
@@ -49,12 +49,11 @@ class ParameterControl(widgets.HBox):
         What follows a new value; called before the row's own widgets are brought up to date, so that a
         picture need not wait for them.
     is_term : bool
-        Whether the parameter is 0 while it is not ticked. Otherwise it keeps its value then, and the tick
-        only says whether a fit varies it.
+        Whether the parameter can be out of use, and is 0 then.
     lower : float
         Lower bound of what may be typed; -inf for a parameter of any sign.
     label : str, optional
-        What stands beside the check box; the name by default.
+        What the row is called; the name by default.
     label_width : int
         Its width in pixels.
     continuous : bool
@@ -63,7 +62,13 @@ class ParameterControl(widgets.HBox):
     Attributes
     ----------
     value : float
-        The exact value, kept while the term is off; `effective` is 0 then.
+        The exact value, kept while the term is out of use; `effective` is 0 then.
+    on : Checkbox
+        Whether the term is in use; always, for a parameter that is no term.
+    free : Checkbox
+        Whether a fit varies the parameter, if it is in use; otherwise it is held.
+    verdict : Label
+        What the last fit says of it.
     """
 
     value = traitlets.Float(0.0)
@@ -78,37 +83,71 @@ class ParameterControl(widgets.HBox):
         is_term: bool = True,
         lower: float = 0.0,
         label: str = "",
-        label_width: int = 46,
+        label_width: int = 40,
         continuous: bool = True,
     ) -> None:
         self.name, self.stops, self._say = name, stops, say
         self.is_term, self.lower, self.label = is_term, lower, label or name
         self._showing = False
-        layout = {"width": f"{label_width}px"}
-        self.on = widgets.Checkbox(value=True, description=self.label, indent=False, layout=layout)
-        self.slider = widgets.IntSlider(
-            max=len(stops) - 1,
-            readout=False,
-            continuous_update=continuous,
-            layout={"width": "126px", "margin": "2px 6px"},
+        self._make_widgets(label_width, continuous=continuous)
+        parts = [self.title, self.on, self.free, self.box, self.verdict, self.slider]
+        super().__init__(
+            parts,
+            layout={"flex_flow": "row wrap", "align_items": "center", "width": "100%", "margin": "0 0 3px 0"},
         )
-        # Seventeen digits and an exponent: a number whose end is out of sight is a wrong number.
-        self.box = widgets.Text(
-            value="0", continuous_update=False, layout={"width": "196px"}, style={"font_size": "12px"}
-        )
-        for widget, kind in ((self.on, "on"), (self.slider, "rate"), (self.box, "box")):
-            widget.add_class(f"{kind}-{name}")
-        super().__init__([self.on, self.slider, self.box], layout={"align_items": "center"})
+        self.add_class("parameter")
+        self.add_class(f"row-{name}")
         self.slider.observe(self._slider_moved, "value")
         self.box.observe(self._text_typed, "value")
         self.on.observe(changed, "value")
+        self.free.observe(changed, "value")
         self.observe(changed, "value")
         self.observe(self._show, "value")
 
+    def _make_widgets(self, label_width: int, *, continuous: bool) -> None:
+        self.title = widgets.Label(
+            self.label,
+            layout={"width": f"{label_width}px"},
+            tooltip="Double click: back to where this row began (Delete on its slider does the same)",
+        )
+        layout = {"width": "50px"}
+        self.on = widgets.Checkbox(value=True, description="use", indent=False, layout=layout)
+        self.free = widgets.Checkbox(value=True, description="free", indent=False, layout=layout)
+        self.slider = widgets.IntSlider(
+            max=len(self.stops) - 1,
+            readout=False,
+            continuous_update=continuous,
+            layout={"flex": "1 1 404px", "width": "auto"},
+        )
+        # Seventeen digits and an exponent: a number whose end is out of sight is a wrong number.
+        self.box = widgets.Text(
+            value="0", continuous_update=False, layout={"width": "144px"}, style={"font_size": "12px"}
+        )
+        self.verdict = widgets.Label("", layout={"width": "112px"})
+        kinds = {"name": self.title, "on": self.on, "free": self.free, "rate": self.slider}
+        for kind, widget in (kinds | {"box": self.box, "verdict": self.verdict}).items():
+            widget.add_class(f"{kind}-{self.name}")
+        self.title.add_class("row-name")
+        self.verdict.add_class("verdict")
+        if not self.is_term:  # it is always in use
+            self.on.disabled = True
+            self.on.add_class("unused")
+            self.on.layout.visibility = "hidden"
+
     @property
     def effective(self) -> float:
-        """The value that the law sees: 0 where a term is off."""
+        """The value that the law sees: 0 where a term is out of use."""
         return self.value if self.on.value or not self.is_term else 0.0
+
+    @property
+    def is_varied(self) -> bool:
+        """Whether a fit varies the parameter."""
+        return bool(self.free.value and (self.on.value or not self.is_term))
+
+    @property
+    def marks(self) -> tuple[float, bool, bool]:
+        """Value, use and free: all that a reader can set in the row."""
+        return self.value, bool(self.on.value), bool(self.free.value)
 
     @property
     def stop(self) -> int:
@@ -121,15 +160,27 @@ class ParameterControl(widgets.HBox):
 
     @property
     def drawn(self) -> tuple[str, bool, float, str]:
-        """Name, on or off, place of the slider from 0 to 1, value: what a picture of the row shows."""
-        return self.label, self.on.value, self.stop / self.slider.max, f"{self.value:.6g}"
+        """Name, in use or not, place of the slider from 0 to 1, value: what a picture of the row shows."""
+        is_on = bool(self.on.value) or not self.is_term
+        return self.label, is_on, self.stop / self.slider.max, f"{self.value:.6g}"
 
     @in_turn
     def take(self, value: float) -> None:
-        """Set the effective value: a term that is needed is switched on, one that is off stays off at 0."""
+        """Set the effective value: a term that is needed comes into use; one that is out stays at 0."""
         if value != 0 or self.on.value or not self.is_term:
             self.value = float(value)
         self.on.value = bool(self.on.value or (self.is_term and value != 0))
+
+    @in_turn
+    def put(self, value: float, on: bool, free: bool) -> None:
+        """Set value and marks, see `marks`."""
+        self.value, self.on.value, self.free.value = value, on, free
+
+    @in_turn
+    def nudge(self, stops: int) -> None:
+        """Go some stops up or down from the stop nearest to the value, as far as the slider goes."""
+        self._say_if_off()
+        self.value = float(self.stops[min(max(self.stop + stops, 0), len(self.stops) - 1)])
 
     def _show(self, _=None) -> None:
         self._showing = True
@@ -157,15 +208,19 @@ class ParameterControl(widgets.HBox):
         else:
             self._say_if_off()
             self.value = value
+            if "," in change.new:
+                self._say(f"{self.name}: the comma is read as a decimal point: {value:.17g}.")
         self._show()
 
     def _say_if_off(self) -> None:
         unseen = self.is_term and not self.on.value
-        self._say(f"{self.name} is off: tick it to see its effect." if unseen else "")
+        self._say(f"{self.name} is off: tick “use” to see its effect." if unseen else "")
 
 
 def parse(text: str, lower: float = 0.0) -> float:
     """Return the number that was typed; finite, not below `lower`, to the last digit.
+
+    One comma and no point is a decimal comma.
 
     Raises
     ------
@@ -174,12 +229,13 @@ def parse(text: str, lower: float = 0.0) -> float:
 
     Examples
     --------
-    >>> parse(" 1.1e-7 ")
-    1.1e-07
+    >>> parse(" 1.1e-7 "), parse("0,25")
+    (1.1e-07, 0.25)
     """
     shown = text if len(text) <= 20 else text[:17] + "..."
     try:
-        value = float(text.strip().replace("_", "?"))
+        plain = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+        value = float(plain.strip().replace("_", "?"))
     except ValueError:
         raise ValueError(f"“{shown}” is not a number") from None
     if not math.isfinite(value):
@@ -192,7 +248,7 @@ def parse(text: str, lower: float = 0.0) -> float:
 
 
 def stops_around(centre: float, decades: int, per_decade: int, *, lower: float = 0.0) -> np.ndarray:
-    """Return stops of a slider: 0, then a log grid around 10^centre, each rounded to 3 digits.
+    """Return stops of a slider: 0, then a log grid around 10^centre, each rounded to 5 digits.
 
     Below a negative `lower` bound there are none; above it the grid's mirror image comes before the zero.
 
@@ -205,7 +261,7 @@ def stops_around(centre: float, decades: int, per_decade: int, *, lower: float =
     """
     centre = min(max(centre, -300.0 + decades), 300.0 - decades)  # within what doubles hold
     powers = centre + np.arange(-decades * per_decade, decades * per_decade + 1) / per_decade
-    grid = [float(f"{10.0**power:.2e}") for power in powers]
+    grid = [float(f"{10.0**power:.4e}") for power in powers]
     stops = np.array([*(-stop for stop in reversed(grid)), 0.0, *grid])
     stops = stops[stops >= lower]
     if lower > 0 or -np.inf < lower < 0:

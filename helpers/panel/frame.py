@@ -6,7 +6,9 @@ Core widgets and one picture: no output areas, no global figures, nothing for a 
 from __future__ import annotations
 
 import base64
+import functools
 import html
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,13 +17,35 @@ import ipywidgets as widgets
 
 from helpers.panel.controls import ParameterControl, in_turn
 from helpers.panel.drawing import HEIGHT, SCALES, WIDTH, BlitView
+from helpers.panel.history import History
+from helpers.panel.page import page_code
 from helpers.panel.pixels import InlineImage
 
 _TITLE = -1  # the menu's first line, no guess
-LEFT = 388  # pixels
+KINDS = ("svg", "pdf", "png")  # of files
+_BUTTONS = {
+    "suggest": ("Suggest", "Set the automatic guess"),
+    "fit": ("Fit from here", "Fit what is in use and free, beginning where the sliders stand"),
+    "reset": ("Reset", "Back to where the panel began"),
+    "undo": ("Undo", "Back to before the last move, fit or choice (Ctrl+Z)"),
+    "redo": ("Redo", "Take the undoing back (Ctrl+Shift+Z)"),
+    "keep": ("Keep this guess", "Add where the sliders stand to the kept guesses"),
+    "forget": ("Delete", "Take the guess that was chosen last out of its file"),
+    "copy": ("Copy table", "Values, errors and units for a spreadsheet"),
+    "svg": ("SVG", "Save the picture as SVG"),
+    "pdf": ("PDF", "Save the picture as PDF"),
+    "png": ("PNG", "Save the picture as PNG"),
+}
+_NAMES = (
+    (".kept select", "Kept guesses"),
+    (".kept-name input", "Name for the guess to keep"),
+    (".scale", "Axes of the picture"),
+    (".alone", "Traces in the picture"),
+)
+GONE = "The kernel of this panel was restarted or is gone: run its cell again."
 
 
-class SliderPanel(widgets.Box):
+class SliderPanel(widgets.VBox):
     """Rows of sliders, buttons, a menu of what was kept, and texts beside a picture.
 
     A subclass says what is computed, drawn, fitted and kept: the methods that raise NotImplementedError.
@@ -32,10 +56,13 @@ class SliderPanel(widgets.Box):
     controls : dict of name to ParameterControl
     heading : str
         HTML above the rows.
-    extra : widget, optional
-        Stands below the first line of numbers.
-    width : int
-        Of the column of rows, in pixels.
+    title : str
+        Name of the panel and of the files that are saved from it.
+    units : mapping of row to its unit
+    extra : sequence of widgets
+        Stand below the first line of numbers.
+    above : sequence of widgets
+        Stand above the picture.
     """
 
     _held = False
@@ -47,14 +74,32 @@ class SliderPanel(widgets.Box):
         controls: Mapping[str, ParameterControl],
         heading: str,
         *,
+        title: str,
+        units: Mapping[str, str],
         extra: Sequence[widgets.Widget] = (),
-        width: int = LEFT,
+        above: Sequence[widgets.Widget] = (),
     ) -> None:
-        self.view, self.controls, self._width = view, dict(controls), width
+        self.view, self.controls, self._title = view, dict(controls), title
         self.kept: list = []
+        self._chosen: int | None = None  # number of the kept guess that was chosen last
+        self._history = History()
+        self._asked_before: dict[str, dict[str, int]] = {}
+        self._parcels = 0
         self._make_widgets()
-        layout = {"flex_flow": "row wrap", "max_width": f"{width + WIDTH}px"}
-        super().__init__([self._left(heading, extra), self._right()], layout=layout)
+        bench = widgets.Box([self._left(heading, extra), self._right(above)]).add_class("bench")
+        rows = [(name, row.label, units.get(name, "")) for name, row in self.controls.items()]
+        picture = f"{title}: decay with the model's curve, residuals below."
+        page = widgets.HTML(page_code(f"Sliders of {title}", rows, names=_NAMES, picture=picture))
+        page.layout.display = "contents"
+        # The page says through these how large the picture is shown, and which keys were pressed.
+        self._page_size, self._page_ask = (
+            widgets.Text(continuous_update=False, layout={"display": "none"}).add_class(name)
+            for name in ("page-size", "page-ask")
+        )
+        aloud = widgets.HTML().add_class("aloud")
+        gone = widgets.Label(GONE).add_class("gone")
+        super().__init__([page, self._page_size, self._page_ask, gone, bench, aloud])
+        self.layout.width = "100%"
         self.add_class("guess-panel")
         self._connect()
 
@@ -69,42 +114,59 @@ class SliderPanel(widgets.Box):
         return self.view.still([each.drawn for each in self.controls.values()], self._notes())
 
     def _make_widgets(self) -> None:
-        texts = {"suggest": "Suggest", "fit": "Fit from here", "keep": "Keep this guess", "reset": "Reset"}
         layout = {"width": "auto", "margin": "2px"}
         self.buttons = {
-            name: widgets.Button(description=text, layout=layout).add_class(f"btn-{name}")
-            for name, text in texts.items()
+            name: widgets.Button(description=text, tooltip=tip, layout=layout).add_class(f"btn-{name}")
+            for name, (text, tip) in _BUTTONS.items()
         }
+        for name in (*KINDS, "copy"):
+            self.buttons[name].add_class("delivers")
+        for name in ("undo", "redo", "forget"):
+            self.buttons[name].disabled = True
         self.scale = widgets.ToggleButtons(
             options=SCALES, value=self.view.scale, style={"button_width": "90px"}
         )
-        self.menu = widgets.Dropdown(layout={"width": "auto"})
+        self.menu = widgets.Dropdown(layout={"width": "auto", "flex": "1 1 150px"})
+        self.name = widgets.Text(placeholder="name", continuous_update=False, layout={"width": "120px"})
         self.picture = InlineImage(
             width=WIDTH, height=HEIGHT, layout={"width": "100%", "height": "auto", "margin": "0"}
         )
-        self.readout, self.split, self.message = (widgets.HTML() for _ in range(3))
-        self.message.layout = {"height": "48px", "overflow": "auto"}
-        named = {"scale": self.scale, "kept": self.menu, "picture": self.picture}
+        self.readout, self.split, self.message, self.delivery = (widgets.HTML() for _ in range(4))
+        named = {"scale": self.scale, "kept": self.menu, "picture": self.picture, "kept-name": self.name}
         named |= {"rmse": self.readout, "shares": self.split, "status": self.message}
-        for name, widget in named.items():
+        for name, widget in (named | {"delivery": self.delivery}).items():
             widget.add_class(name)
 
     def _left(self, heading: str, extra: Sequence[widgets.Widget]) -> widgets.VBox:
-        parts = [widgets.HTML(heading), *self.controls.values(), self.readout, *extra, self.split]
-        parts += [widgets.HBox(list(self.buttons.values())), self.menu, self.message]
-        return widgets.VBox(parts, layout={"width": f"{self._width}px", "flex": "0 0 auto"})
+        def line(*parts) -> widgets.HBox:
+            shown = [self.buttons.get(part) if isinstance(part, str) else part for part in parts]
+            return widgets.HBox(shown, layout={"flex_flow": "row wrap", "align_items": "center"})
 
-    def _right(self) -> widgets.VBox:
-        # In a narrow window the picture shrinks beside the sliders; below them it would be out of sight.
-        layout = {"flex": "1 1 430px", "max_width": f"{WIDTH}px", "align_self": "flex-start"}
-        return widgets.VBox([self.scale, self.picture], layout=layout)
+        self._rows = widgets.VBox(list(self.controls.values()), layout={"overflow": "visible"})
+        parts = [widgets.HTML(heading).add_class("heading"), self._rows, self.readout, *extra, self.split]
+        parts += [line("suggest", "fit", "reset", "undo", "redo"), self.message]
+        parts += [line(self.menu, "forget"), line("keep", self.name)]
+        parts += [line(widgets.Label("Save picture:"), *KINDS, "copy"), self.delivery]
+        return widgets.VBox(parts, layout={"flex": "1 1 452px"}).add_class("rows-column")
+
+    def _right(self, above: Sequence[widgets.Widget]) -> widgets.VBox:
+        top = widgets.HBox([self.scale, *above], layout={"flex_flow": "row wrap"})
+        layout = {"flex": "1 1 430px", "align_self": "flex-start", "overflow": "visible"}
+        return widgets.VBox([top, self.picture], layout=layout).add_class("picture-column")
 
     def _connect(self) -> None:
         actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
+        actions |= {"undo": self._undo, "redo": self._redo, "forget": self._forget, "copy": self._copy}
+        actions |= {kind: functools.partial(self._save_picture, kind) for kind in KINDS}
         for name, action in actions.items():
-            self.buttons[name].on_click(lambda _, action=action: self._attempt(action))
+            self.buttons[name].on_click(functools.partial(self._clicked, action))
         self.scale.observe(self._rescale, "value")
         self.menu.observe(self._choose, "value")
+        self._page_size.observe(self._sized, "value")
+        self._page_ask.observe(self._asked, "value")
+
+    def _clicked(self, action: Callable[[], None], _button: widgets.Button) -> None:
+        self._attempt(action)
 
     def say(self, text: str) -> None:
         """Show a short message below the buttons."""
@@ -120,17 +182,122 @@ class SliderPanel(widgets.Box):
             self._redraw()
 
     @in_turn
-    def _redraw(self, _=None) -> None:
-        """Compute and draw the model where the sliders stand."""
+    def _row_changed(self, change) -> None:
+        """Follow a row's value or mark; what was said before goes with the next action."""
+        if self._held:
+            return
+        row = change.owner
+        if not isinstance(row, ParameterControl):  # one of the marks
+            self.say("")
+            if row in [each.free for each in self.controls.values()]:  # the curve stays
+                self._note()
+                return
+            self._redraw()
+        else:
+            self._redraw(key=row.name)
+
+    @in_turn
+    def _redraw(self, *, key: str | None = None) -> None:
+        """Compute and draw the model where the sliders stand; `key` names a row that is being moved."""
         raise NotImplementedError
 
     @in_turn
     def _attempt(self, action: Callable[[], None]) -> None:
         """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
+        self.say("")
+        self.delivery.value = ""
         try:
             action()
         except Exception as failure:
             self.say(f"This did not work: {failure}")
+
+    @in_turn
+    def _sized(self, change) -> None:
+        """Draw the picture at the size and density, and in the theme, in which the page shows it."""
+        try:
+            width, height, ratio, theme = change.new.split()
+            sizes = int(width), int(height), float(ratio)
+        except ValueError:
+            return
+        if self.view.resize(*sizes, dark=theme == "dark"):
+            self.picture.width, self.picture.height = str(self.view.width), str(self.view.height)
+            self.picture.layout.width = f"{self.view.width}px"
+            self._redraw()
+
+    @in_turn
+    def _asked(self, change) -> None:
+        """Follow keys and double clicks; the page counts them, so that none is lost or done twice."""
+        try:
+            asked = json.loads(change.new)
+            view, nudges, acts = str(asked["view"]), dict(asked["nudges"]), list(asked["acts"])
+        except (ValueError, KeyError, TypeError):
+            return
+        before = self._asked_before.setdefault(view, {})
+        for name, count in nudges.items():
+            stops, before[name] = int(count) - before.get(name, 0), int(count)
+            if stops and name in self.controls:
+                self.controls[name].nudge(stops)
+        for number, act, name in acts:
+            if int(number) > before.get(" acts", 0) and act == "reset" and name in self.controls:
+                self._attempt(functools.partial(self._reset_row, name))
+            before[" acts"] = max(before.get(" acts", 0), int(number))
+
+    def _state(self) -> Any:
+        """Return all that undo brings back."""
+        raise NotImplementedError
+
+    def _put(self, state: Any) -> None:
+        """Set the panel to a state."""
+        raise NotImplementedError
+
+    def _note(self, key: str | None = None) -> None:
+        """Remember where the rows stand, for undo."""
+        self._history.note(self._state(), key)
+        self._show_history()
+
+    def _show_history(self) -> None:
+        self.buttons["undo"].disabled = not self._history.can_go_back
+        self.buttons["redo"].disabled = not self._history.can_go_forth
+
+    def _undo(self) -> None:
+        self._go_to(self._history.back())
+
+    def _redo(self) -> None:
+        self._go_to(self._history.forth())
+
+    def _go_to(self, state: Any) -> None:
+        if state is not None:
+            self._put(state)
+        self._show_history()
+
+    def _deliver(self, parcel: str) -> None:
+        """Hand HTML over to the page, which saves or copies what it holds."""
+        self._parcels += 1
+        self.delivery.value = parcel.replace("data-parcel", f'data-parcel="{self._parcels}"', 1)
+
+    def _save_picture(self, kind: str) -> None:
+        mime = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}[kind]
+        data = base64.b64encode(self._picture_file(kind)).decode("ascii")
+        file = html.escape("".join(each if each.isalnum() or each in "-_. " else "_" for each in self._title))
+        address = f"data:{mime};base64,{data}"
+        self._deliver(f'<a data-parcel download="{file}.{kind}" href="{address}">Save {file}.{kind}</a>')
+
+    def _picture_file(self, kind: str) -> bytes:
+        """Return the picture as a file of that kind."""
+        raise NotImplementedError
+
+    def _copy(self) -> None:
+        table = "\n".join("\t".join(row) for row in self._table())
+        options = 'readonly aria-label="Table for the clipboard" style="width:100%;height:90px"'
+        self._deliver(f"<textarea data-parcel {options}>{html.escape(table)}</textarea>")
+        self.say("The table goes to the clipboard; where the browser forbids that, it stands below.")
+
+    def _table(self) -> list[list[str]]:
+        """Rows of cells: a heading, the parameters, the quality of the fit."""
+        raise NotImplementedError
+
+    def _reset_row(self, name: str) -> None:
+        raise NotImplementedError
 
     def _suggest(self) -> None:
         raise NotImplementedError
@@ -143,9 +310,9 @@ class SliderPanel(widgets.Box):
         raise NotImplementedError
 
     def _fit(self) -> None:
-        free = [name for name, control in self.controls.items() if control.on.value]
+        free = [name for name, control in self.controls.items() if control.is_varied]
         if not free:
-            self.say("Nothing to fit: tick at least one term.")
+            self.say("Nothing to fit: tick at least one parameter as in use and free.")
             return
         self.buttons["fit"].disabled = True
         self.say(f"Fitting {', '.join(free)} …")
@@ -199,13 +366,28 @@ class SliderPanel(widgets.Box):
             where = self._save_kept(here)
             kept = self._load_kept()
             self.say(f"Kept as number {len(kept)} in {where}.")
+            self.name.value = ""
         self._show_kept(kept)
         self._redraw()
 
+    def _forget(self) -> None:
+        if self._chosen is None:
+            return
+        number, guess = self._chosen, self.kept[self._chosen]
+        self._delete_kept(guess)
+        self._show_kept(self._load_kept())
+        self._redraw()
+        self.say(f"Deleted: kept guess {number + 1}, “{guess.name}”.")
+
+    def _delete_kept(self, kept) -> None:
+        """Take a guess out of the file."""
+        raise NotImplementedError
+
     @in_turn
     def _rescale(self, change) -> None:
+        self.say("")
         self.view.scale = change.new
-        self._show_kept(self.kept)
+        self._draw_kept(self.kept)
         self._redraw()
 
     def _read_kept(self) -> None:
@@ -218,6 +400,7 @@ class SliderPanel(widgets.Box):
     def _show_kept(self, kept: list) -> None:
         """List the kept guesses in the menu and draw them."""
         self.kept = kept
+        self._chosen, self.buttons["forget"].disabled = None, True
         self._draw_kept(kept)
         title, texts = self._names_of(kept)
         names = [f"{number}: {text}" for number, text in enumerate(texts, 1)]
@@ -227,6 +410,8 @@ class SliderPanel(widgets.Box):
     @in_turn
     def _choose(self, change) -> None:
         if change.new not in (None, _TITLE):
-            self._take_kept(self.kept[change.new])
-            self.say(f"Kept guess {change.new + 1}.")
+            guess = self.kept[change.new]
+            self._take_kept(guess)
+            self._chosen, self.buttons["forget"].disabled = change.new, False
+            self.say(f"Kept guess {change.new + 1}, “{guess.name}”.")
             self.menu.value = _TITLE  # a menu, not a state: the same guess can be chosen again

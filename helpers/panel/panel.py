@@ -15,26 +15,31 @@ from helpers.guesses import Kept
 from helpers.kinetics import RATES, RateLaw, Rates
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, Quantity, as_measurement
+from helpers.panel import kept as kept_file
 from helpers.panel.controls import in_turn
-from helpers.panel.frame import LEFT, SliderPanel
+from helpers.panel.frame import SliderPanel
 from helpers.panel.model import Model
 from helpers.panel.picture import MeasurementView
 from helpers.panel.rows import rows_of
 from helpers.panel.texts import raised, share_bar, shares_text
+from helpers.panel.verdicts import profile_of, verdicts
 from helpers.traces import Trace
 from helpers.units import axis_label
 
-_NARROW = 46  # pixels of a label that LEFT has space for
 _MOST_NUMBERS = 4  # in a line of the picture
+_MOST_BUTTONS = 8  # for traces to be looked at alone; of more a menu
+_ALL = -1  # traces
+_MOST_FITS = 100  # whose errors are remembered, for undo
 _WORDS = {"scale": "scale", "offset": "background"}
 
 
 class MeasurementPanel(SliderPanel):
     """Sliders for a law's parameters and n0 over a measurement, with curves and residuals drawn live.
 
-    Scale and background are at their best values at every move; they are shown beside the RMSE. A term of
-    the law that is not ticked is 0; other parameters, and n0, are held at their value. For several traces
-    the row n0 is a factor on each trace's n0.
+    Each row has two marks: "use" (a term that is not in use is 0) and "free" (a fit varies it; otherwise it
+    is held at its value). Scale and background are at their best values at every move; they are shown below
+    the RMSE. For several traces the row n0 is a factor on each trace's n0. After a fit each row says its
+    error, its limit or that it is not determined; grey after the next move.
 
     Parameters
     ----------
@@ -63,7 +68,7 @@ class MeasurementPanel(SliderPanel):
     kept : list of Kept
         The guesses of this law in the file.
     controls, buttons : dict
-        The widgets, by parameter and by name ("suggest", "fit", "keep", "reset").
+        The widgets, by parameter and by name ("suggest", "fit", "keep", "reset", "undo" …).
     fit : Fit or None
         The last one made here.
 
@@ -96,14 +101,25 @@ class MeasurementPanel(SliderPanel):
         self.path = None if path is None else Path(path)
         self._model = Model(self.measurement, self.law, guess)
         self.densities = self._model.densities  # to which a factor refers
-        rows = rows_of(self._model, self.say, self._redraw)
+        self._fitted: dict[tuple, dict[str, str]] = {}  # verdicts by where the rows stood
+        rows = rows_of(self._model, self.say, self._row_changed)
         self._linear = widgets.HTML().add_class("linear")
-        width = LEFT + int(rows["n0"].on.layout.width.removesuffix("px")) - _NARROW
-        heading = _heading(self.law, self.measurement)
-        super().__init__(MeasurementView(self.measurement), rows, heading, extra=[self._linear], width=width)
+        self.alone = self._make_alone()
+        super().__init__(
+            MeasurementView(self.measurement),
+            rows,
+            _heading(self.law, self.measurement),
+            title=self.measurement.name or "measurement",
+            units=self._units(),
+            extra=[self._linear],
+            above=[self.alone] if len(self.measurement) > 1 else [],
+        )
+        self.alone.observe(self._look_at, "value")
         self.say("")
         self._read_kept()
+        said = self.message.value
         self._begin()
+        self.message.value = said
 
     def __repr__(self) -> str:
         return f"MeasurementPanel({', '.join(self.controls)})"
@@ -158,24 +174,83 @@ class MeasurementPanel(SliderPanel):
             for name, value in values.items():
                 self.controls[name].take(value)
 
+    def _make_alone(self) -> widgets.ToggleButtons | widgets.Dropdown:
+        """Choice of the traces that are drawn."""
+        names = [trace.name or f"trace {j + 1}" for j, trace in enumerate(self.measurement.traces)]
+        few = len(names) <= _MOST_BUTTONS
+        shown = [name if len(name) <= 12 or not few else f"{j + 1}" for j, name in enumerate(names)]
+        shown = [f"{j + 1}: {name}" if shown.count(name) > 1 else name for j, name in enumerate(shown)]
+        options = [("all", _ALL), *zip(shown, range(len(names)), strict=True)]
+        if few:
+            tips = ["All traces", *(f"Look at {name} alone" for name in names)]
+            choice = widgets.ToggleButtons(options=options, tooltips=tips, style={"button_width": "auto"})
+        else:
+            choice = widgets.Dropdown(options=options, layout={"width": "auto"})
+        return choice.add_class("alone")
+
+    @in_turn
+    def _look_at(self, change) -> None:
+        self.say("")
+        self.view.alone = None if change.new == _ALL else change.new
+        self._redraw()
+
+    def _units(self) -> dict[str, str]:
+        units = {each.name: each.unit for each in self._model.problem.parameters}
+        return units | {"n0": "" if len(self.measurement) > 1 else units.get("n0", "")}
+
     def _begin(self) -> None:
-        """Put all rows to where they began, ticks included."""
-        start, law = self._model.start, self.law
-        several = len(self.measurement) > 1
+        """Put all rows to where they began, marks included."""
         with self._one_redraw():
             self.densities = self._model.densities
-            for name in law.names:
-                row = self.controls[name]
-                row.on.value = name not in law.held or (row.is_term and start[name] != 0)
-                row.value = start[name]
-            self.controls["n0"].on.value = self.measurement.n0.mode != "fixed"
-            self.controls["n0"].value = start.get("n0_factor", 1.0) if several else float(self.densities[0])
+            for name, row in self.controls.items():
+                row.put(*self._beginning(name))
+
+    def _beginning(self, name: str) -> tuple[float, bool, bool]:
+        """Value, use and free of a row when the panel was made."""
+        start, held = self._model.start, self.law.held
+        if name == "n0":
+            several = len(self.measurement) > 1
+            value = start.get("n0_factor", 1.0) if several else float(self._model.densities[0])
+            return value, True, self.measurement.n0.mode != "fixed"
+        is_term = self.controls[name].is_term
+        return start[name], not is_term or name not in held or start[name] != 0, is_term or name not in held
+
+    def _reset_row(self, name: str) -> None:
+        with self._one_redraw():
+            if name == "n0":
+                self.densities = self._model.densities
+            self.controls[name].put(*self._beginning(name))
+
+    def _state(self) -> tuple:
+        marks = tuple(row.marks for row in self.controls.values())
+        return marks, tuple(float(each) for each in self.densities)
+
+    def _put(self, state: tuple) -> None:
+        marks, densities = state
+        with self._one_redraw():
+            self.densities = np.array(densities)
+            for row, each in zip(self.controls.values(), marks, strict=True):
+                row.put(*each)
+
+    def _place(self) -> tuple:
+        """Where the curves are drawn: what a fit's errors belong to."""
+        return tuple(row.effective for row in self.controls.values()), tuple(map(float, self.n0))
+
+    def _show_verdicts(self) -> None:
+        """Show what a fit said of where the rows stand; elsewhere what the last one said, in grey."""
+        words = self._fitted.get(self._place())
+        if words is None:
+            self._rows.add_class("stale")
+            return
+        for name, text in words.items():
+            self.controls[name].verdict.value = text
+        self._rows.remove_class("stale")
 
     def _law_values(self) -> dict[str, float]:
         return {name: self.controls[name].effective for name in self.law.names}
 
     @in_turn
-    def _redraw(self, _=None) -> None:
+    def _redraw(self, *, key: str | None = None) -> None:
         """Compute the model where the rows stand; send the picture first, then the numbers."""
         if self._held:
             return
@@ -185,12 +260,15 @@ class MeasurementPanel(SliderPanel):
         except Exception as failure:  # an own equation may fail in any way; the picture stays
             self.readout.value = "<b>no curve</b>"
             self.say(f"There is no curve for these numbers: {failure}. The picture shows the last one.")
+            self._note(key)
             return
         self.picture.value = png
         self.readout.value = f"<b>{raised(self._rmse_text())}</b>"
         self._linear.value = "<br>".join(f"<small>{raised(line)}</small>" for line in self._linear_texts())
         shares = self._shares()
         self.split.value = "" if shares is None else share_bar(shares) + shares_text(shares)
+        self._show_verdicts()
+        self._note(key)
 
     def _rmse_text(self) -> str:
         unit = self.measurement.signal_unit
@@ -255,13 +333,37 @@ class MeasurementPanel(SliderPanel):
         return fitting.fit(measurement, self._law_values() | n0, law=self.law, fixed=fixed)
 
     def _show_fit(self) -> None:
+        self._show_values()
+        self.say("Fitted; working out the errors …")
+        rows = self._names_in_fit()
+        try:
+            curves = profile_of(self.fit, rows)
+        except (ValueError, ArithmeticError):  # the errors by the curvature are left
+            curves = None
+        if curves is not None and curves.restarted:  # on the way a better fit was found
+            self.fit = curves.fit
+            self._show_values()
+        used = {name: bool(row.on.value) or not row.is_term for name, row in self.controls.items()}
+        self._fitted[self._place()] = verdicts(self.fit, curves, rows, used)
+        if len(self._fitted) > _MOST_FITS:
+            del self._fitted[next(iter(self._fitted))]
+        self._show_verdicts()
+        how = "" if curves is not None else " Errors are those of the curvature at the minimum."
+        self.say(self._words_of(self.fit) + how)
+
+    def _show_values(self) -> None:
         fit = self.fit
         with self._one_redraw():
             for name in self.law.names:
                 self.controls[name].take(fit.values[name])
-            if self.controls["n0"].on.value:
+            if self.controls["n0"].free.value:
                 self._take_n0(fit)
-        self.say(self._words_of(fit))
+
+    def _names_in_fit(self) -> dict[str, str | None]:
+        """Name of each row's parameter in the fit; none for n0 where each trace has its own."""
+        n0 = [name for name in self.fit.names if name in ("n0", "n0_factor")]
+        held = not self.controls["n0"].free.value
+        return {name: name for name in self.law.names} | {"n0": n0[0] if n0 else "n0" if held else None}
 
     def _take_n0(self, fit: fitting.Fit) -> None:
         row = self.controls["n0"]
@@ -277,11 +379,15 @@ class MeasurementPanel(SliderPanel):
         pairs = zip(fit.problem.parameters, fit.free, strict=True)
         free = list(dict.fromkeys(each.kind for each, is_free in pairs if is_free))
         rows = {name: row for name, row in self.controls.items() if name not in free}
-        dropped = [name for name, row in rows.items() if row.is_term]
+        dropped = [name for name, row in rows.items() if row.is_term and not row.on.value]
         held = [name for name in rows if name not in dropped]
         words = f"Fitted; free: {', '.join(_WORDS.get(name, name) for name in free)}"
         words += f"; held at zero: {', '.join(dropped)}" if dropped else ""
         words += f"; held: {', '.join(held)}" if held else ""
+        own = [name for name in fit.names if name.startswith("n0_") and name != "n0_factor"]
+        if "n0" in free and own:
+            numbers = [f"{fit.values[name]:.4g} ± {fit.stderr[name]:.2g}" for name in own[:_MOST_NUMBERS]]
+            words += f"; n0 {', '.join(numbers)}" + (", …" if len(own) > _MOST_NUMBERS else "")
         quality = f"reduced χ² {fit.reduced_chi2:.4g}" if fit.problem.is_absolute else f"RMSE {fit.rmse:.6g}"
         return f"{words}. {fit.evaluations} evaluations, {quality}."
 
@@ -304,10 +410,21 @@ class MeasurementPanel(SliderPanel):
         return guess if known else replace(guess, n0=self._model.densities.tolist())
 
     def _save_kept(self, guess: Kept) -> str:
+        name, file = self.name.value.strip(), self._kept_path()
+        if name:
+            kept_file.check(name, kept_file.names_in(file))
         path = guesses.add(guess.values, self.measurement, self.law, n0=guess.n0, path=self.path)
+        if name:
+            kept_file.rename(path, guesses.read(self.measurement, self.law, path=path)[0][-1].name, name)
         if self.path is None and self.measurement.file is None:
             return f"{path.name} in the folder {path.parent.name}: this measurement has no description"
         return path.name
+
+    def _kept_path(self) -> Path:
+        return guesses.file_of(self.measurement) if self.path is None else self.path
+
+    def _delete_kept(self, guess: Kept) -> None:
+        kept_file.forget(self._kept_path(), guess.name)
 
     def _take_kept(self, guess: Kept) -> None:
         self.densities, value = self._row_of(guess)
@@ -335,11 +452,31 @@ class MeasurementPanel(SliderPanel):
                 continue
         self.view.kept = curves
 
+    def _picture_file(self, kind: str) -> bytes:
+        png = self.view.file(self._shown.curves, self._shown.scaled, kind)
+        self._redraw()
+        return png
+
+    def _table(self) -> list[list[str]]:
+        rows = [["parameter", "value", "fit", "unit", "use", "free"]]
+        units, is_valid = self._units(), self._place() in self._fitted
+        for name, row in self.controls.items():
+            words = row.verdict.value if is_valid else ""
+            marks = ["yes" if mark else "no" for mark in (row.on.value or not row.is_term, row.free.value)]
+            rows.append([row.label, repr(row.effective), words, units.get(name, ""), *marks])
+        for each in self._model.problem.parameters:
+            if each.kind in _WORDS:
+                rows.append([each.name, repr(self.values[each.name]), "", each.unit, "yes", "settled"])
+        rows.append(["RMSE", repr(self.rmse), "", self.measurement.signal_unit, "", ""])
+        if self.measurement.noise not in ("even", "estimated"):
+            rows.append(["RMS of residuals", repr(self._shown.rms_scaled), "", "sigma", "", ""])
+        return rows
+
     def _names_of(self, guesses: list[Kept]) -> tuple[str, list[str]]:
         texts = []
         for guess in guesses:
             numbers = [*(guess.values[name] for name in self.law.names), self._row_of(guess)[1]]
-            texts.append(", ".join(f"{number:.3g}" for number in numbers))
+            texts.append(f"{guess.name}: " + ", ".join(f"{number:.3g}" for number in numbers))
         return f"Kept guesses ({', '.join(self.controls)})", texts
 
 
@@ -349,7 +486,6 @@ def _heading(law: Law, measurement: Measurement) -> str:
     else:
         text = f"{html.escape(law.key)}({', '.join(map(html.escape, law.names))})"
     t, n = measurement.t_unit or "the data's time unit", measurement.density_unit or "the data's unit"
-    units = f"t in {raised(t)}, n in {raised(n)}; rates in these units"
-    ticks = "A fit varies what is ticked. Not ticked: " + ("terms are 0, " if law.droppable else "")
-    ticks += "n0 is held." if set(law.droppable) == set(law.names) else "others are held."
-    return f"<b>{text}</b><br><small>{units}<br>{ticks}</small>"
+    units = f"t in {raised(t)}, n in {raised(n)}"
+    marks = "“use”: otherwise 0. “free”: a fit varies it, otherwise it is held."
+    return f"<b>{text}</b> <small>{units}<br>{marks}</small>"

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from helpers.measurement import Measurement
-from helpers.panel.drawing import CURVE_POINTS, KEPT, LABEL_PLACE, PLAIN_POWERS, BlitView, thinned
-from helpers.plots.style import CURVES, DATA, MODEL
+from helpers.panel.drawing import CURVE_POINTS, KEPT, PLAIN_POWERS, BlitView, thinned
+from helpers.plots.style import COLOURS, CURVES, DATA, MODEL
 from helpers.units import axis_label
 
 _COLUMNS = 1000  # of pixels, which several traces share; three points of data are drawn in each
 _LEAST_COLUMNS = 100
-_PALE = 0.55  # share of white in the points beside a curve of the same colour
+_PALE = {False: 0.55, True: 0.35}  # share of the ground in the points beside a curve of their colour
 _LOG_REACH = 1e-4  # of a trace's largest signal: what noise does below it would stretch the axis to anywhere
 _MOST_NAMES = 8  # in the legend
+_MOST_STRIPS = 6  # of residuals, one a trace; more traces share one
 
 
 class MeasurementView(BlitView):
@@ -28,7 +30,9 @@ class MeasurementView(BlitView):
     t_curves : list of ndarray
         Times on each trace's own axis at which the model's curve is wanted.
     kept : list of lists of ndarray
-        Curves that stay visible, drawn thin: for each kept guess one curve a trace.
+        Curves that stay visible, drawn thin and numbered: for each kept guess one curve a trace.
+    alone : int or None
+        Number of the only trace that is drawn, from 0; None for all.
 
     Examples
     --------
@@ -43,6 +47,7 @@ class MeasurementView(BlitView):
         pairs = zip(measurement.traces, measurement.time_zero, strict=True)
         self._elapsed = [trace.t - zero for trace, zero in pairs]
         self._kept: list[list[np.ndarray]] = []
+        self._alone: int | None = None
         self._in_sigma = measurement.noise not in ("even", "estimated")
         if not self._in_sigma and len(measurement) == 1:
             self._size = float(np.abs(measurement.traces[0].signal).max()) or 1.0
@@ -56,6 +61,24 @@ class MeasurementView(BlitView):
     def kept(self, curves: list[list[np.ndarray]]) -> None:
         self._kept = curves
         self._base = None
+
+    @property
+    def alone(self) -> int | None:  # noqa: D102 (see the class)
+        return self._alone
+
+    @alone.setter
+    def alone(self, trace: int | None) -> None:
+        self._alone = trace
+        self._base = None
+
+    @property
+    def _seen(self) -> list[int]:
+        """Numbers of the traces that are drawn."""
+        return list(range(len(self._elapsed))) if self._alone is None else [self._alone]
+
+    @property
+    def _strip_count(self) -> int:
+        return len(self._seen) if len(self._seen) <= _MOST_STRIPS else 1
 
     @property
     def _sign(self) -> int:
@@ -83,27 +106,27 @@ class MeasurementView(BlitView):
         if len(self._elapsed) == 1:
             return DATA["color"], MODEL["color"]
         colour = CURVES[j % len(CURVES)]
-        return tuple(_PALE + (1 - _PALE) * level for level in to_rgb(colour)), colour
+        colour = self.theme.ink if colour == COLOURS["black"] else colour
+        pairs = zip(to_rgb(self.theme.ground), to_rgb(colour), strict=True)
+        pale = _PALE[self.dark]
+        return tuple(pale * ground + (1 - pale) * level for ground, level in pairs), colour
 
     def _moving(self, curve: Sequence[np.ndarray], residuals: Sequence[np.ndarray]):
-        for line, each in zip(self._models, curve, strict=True):
-            yield self.decay, line, self._sign * each
-        for line, each, drawn in zip(self._residuals, residuals, self._drawn, strict=True):
-            yield self.below, line, each[drawn]
+        for line, j in zip(self._models, self._seen, strict=True):
+            yield self.decay, line, self._sign * curve[j]
+        for number, (line, j) in enumerate(zip(self._residuals, self._seen, strict=True)):
+            yield self.strips[number % len(self.strips)], line, residuals[j][self._drawn[j]]
 
     def _largest(self, residuals: Sequence[np.ndarray]) -> float:
-        return max(float(np.abs(each).max()) for each in residuals)
+        return max(float(np.abs(residuals[j]).max()) for j in self._seen)
 
     def _draw_decay(self) -> None:
         axes, traces = self.decay, self.measurement.traces
-        for curves in self.kept:
-            for j, curve in enumerate(curves):
-                several = {"color": self._colours(j)[1], "linestyle": "--"} if len(curves) > 1 else {}
-                axes.plot(self._grids[j], self._sign * curve, **KEPT | several)
         self._models = []
-        for j, (trace, drawn) in enumerate(zip(traces, self._drawn, strict=True)):
+        for j in self._seen:
             points, colour = self._colours(j)
-            axes.plot(self._elapsed[j][drawn], self._sign * trace.signal[drawn], **DATA | {"color": points})
+            drawn, signal = self._drawn[j], traces[j].signal
+            axes.plot(self._elapsed[j][drawn], self._sign * signal[drawn], **DATA | {"color": points})
             style = MODEL | {"color": colour, "animated": True}
             self._models += axes.plot(self._grids[j], self._grids[j], **style)
         if self.scale == "linear":
@@ -114,17 +137,35 @@ class MeasurementView(BlitView):
             axes.set_xscale("log")
         axes.set_xlim(*self._t_limits())
         axes.set_ylim(*self._signal_limits())
+        for number, curves in enumerate(self.kept, 1):
+            self._draw_kept(number, curves)
         axes.set_ylabel(self._signal_label())
-        axes.yaxis.set_label_coords(*LABEL_PLACE)
+        axes.yaxis.set_label_coords(*self.label_place)
         axes.tick_params(labelbottom=False)
-        axes.set_title(self._not_drawn(), fontsize=8, loc="right", color="0.3")
+        axes.set_title(self._not_drawn(), fontsize=8, loc="right")
         if len(traces) > 1:
             self._draw_legend()
 
+    def _draw_kept(self, number: int, curves: Sequence[np.ndarray]) -> None:
+        """Draw the curves of a kept guess, with its number where the first of them leaves the picture."""
+        axes = self.decay
+        for j in self._seen:
+            several = {"color": self._colours(j)[1], "linestyle": "--"} if len(curves) > 1 else {}
+            axes.plot(self._grids[j], self._sign * curves[j], **KEPT | several)
+        j = self._seen[0]
+        (begin, end), (low, high) = axes.get_xlim(), axes.get_ylim()
+        t, heights = self._grids[j], self._sign * curves[j]
+        inside = np.flatnonzero((t >= begin) & (t <= end) & (heights > low) & (heights < high))
+        if inside.size:
+            # Numbers of curves that lie on each other stand beside each other.
+            last = inside[max(-1 - 12 * ((number - 1) % 8), -inside.size)]
+            place = {"xytext": (0, 2), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+            axes.annotate(str(number), (t[last], heights[last]), fontsize=8, **place)
+
     def _draw_legend(self) -> None:
-        traces = self.measurement.traces
-        names = [trace.name or f"trace {j + 1}" for j, trace in enumerate(traces)]
-        lines = [Line2D([], [], color=self._colours(j)[1], linewidth=2) for j in range(len(traces))]
+        traces, seen = self.measurement.traces, self._seen
+        names = [traces[j].name or f"trace {j + 1}" for j in seen]
+        lines = [Line2D([], [], color=self._colours(j)[1], linewidth=2) for j in seen]
         if len(names) > _MOST_NAMES:
             title = f"{_MOST_NAMES} of {len(names)} names"
             names, lines = names[:_MOST_NAMES], lines[:_MOST_NAMES]
@@ -134,25 +175,34 @@ class MeasurementView(BlitView):
         self.decay.legend(lines, names, loc=place, fontsize=8, title=title, title_fontsize=8)
 
     def _draw_residuals(self) -> None:
-        axes = self.below
-        if self._in_sigma:
-            axes.axhspan(-1, 1, color="0.88", linewidth=0)
-        axes.axhline(0, color="0.5", linewidth=0.8)
+        for strip in self.strips:
+            if self._in_sigma:
+                strip.axhspan(-1, 1, color=self.theme.soft, linewidth=0)
+            strip.axhline(0, color="0.5", linewidth=0.8)
+            strip.yaxis.set_major_locator(MaxNLocator(3 if len(self.strips) > 2 else 4, symmetric=True))
+            strip.tick_params(labelbottom=strip is self.below, labelsize=8 if len(self.strips) > 2 else 10)
         self._residuals = []
-        for j, drawn in enumerate(self._drawn):
+        for number, j in enumerate(self._seen):
+            drawn = self._drawn[j]
             t = self._elapsed[j][drawn]
             colour = DATA["color"] if len(self._drawn) == 1 else self._colours(j)[1]
             style = DATA | {"color": colour, "animated": True}
             style |= {} if len(self._drawn) == 1 else {"markersize": 2.5}
-            self._residuals += axes.plot(t, np.zeros_like(t), **style)
-        place = {"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 8}
-        self._power = axes.text(0.995, 0.97, "", **place)
+            strip = self.strips[number % len(self.strips)]
+            self._residuals += strip.plot(t, np.zeros_like(t), **style)
+        top = self.strips[0]
+        place = {"transform": top.transAxes, "ha": "right", "va": "top", "fontsize": 8}
+        self._power = top.text(0.995, 0.97, "", **place)
         relative = not self._in_sigma and len(self._drawn) > 1
-        axes.set_ylabel("residual (σ)" if self._in_sigma else "residual/max" if relative else "data − model")
-        axes.yaxis.set_label_coords(*LABEL_PLACE)
+        middle = self.strips[len(self.strips) // 2]
+        middle.set_ylabel(
+            "residual (σ)" if self._in_sigma else "residual/max" if relative else "data − model"
+        )
+        even = 1.0 if len(self.strips) % 2 == 0 else 0.5
+        middle.yaxis.set_label_coords(self.label_place[0], even)
         zeros = np.unique(self.measurement.time_zero)
         start = "" if not zeros.any() else f" − {zeros[0]:.6g}" if len(zeros) == 1 else " after the pulse"
-        axes.set_xlabel(axis_label(f"t{start}", self.measurement.t_unit))
+        self.below.set_xlabel(axis_label(f"t{start}", self.measurement.t_unit))
 
     def _signal_label(self) -> str:
         measurement = self.measurement
@@ -161,14 +211,14 @@ class MeasurementView(BlitView):
         return axis_label(name if self._sign > 0 else f"−{name}", measurement.signal_unit)
 
     def _t_limits(self) -> tuple[float, float]:
-        t = np.concatenate(self._elapsed)
+        t = np.concatenate([self._elapsed[j] for j in self._seen])
         if self._is_log:
             return 0.8 * float(t[t > 0].min()), 1.25 * float(t.max())
         margin = 0.02 * float(np.ptp(t))
         return float(t.min()) - margin, float(t.max()) + margin
 
     def _signal_limits(self) -> tuple[float, float]:
-        signals = [self._sign * trace.signal for trace in self.measurement.traces]
+        signals = [self._sign * self.measurement.traces[j].signal for j in self._seen]
         low = min(0.0, *(float(each.min()) for each in signals))
         high = max(0.0, *(float(each.max()) for each in signals))
         if self.scale == "linear":
@@ -183,17 +233,20 @@ class MeasurementView(BlitView):
 
     def _not_drawn(self) -> str:
         """Say what the picture leaves out; nothing is left out silently."""
-        notes, sizes = [], [elapsed.size for elapsed in self._elapsed]
-        before = [int((elapsed <= 0).sum()) if self._is_log else 0 for elapsed in self._elapsed]
-        drawn = sum(each.size for each in self._drawn)
+        seen = [self._elapsed[j] for j in self._seen]
+        notes, sizes = [], [elapsed.size for elapsed in seen]
+        before = [int((elapsed <= 0).sum()) if self._is_log else 0 for elapsed in seen]
+        drawn = sum(self._drawn[j].size for j in self._seen)
         if drawn < sum(sizes) - sum(before):
             notes.append(f"{drawn} of {sum(sizes)} points drawn")
         if sum(before):
             notes.append("t ≤ 0 has no place on a log axis")
         floor = self._signal_limits()[0]
-        signals = [self._sign * trace.signal for trace in self.measurement.traces]
+        signals = [self._sign * self.measurement.traces[j].signal for j in self._seen]
         if below := sum(int((signal < floor).sum()) for signal in signals):
             notes.append(f"{below} points lie below the axis")
+        if len(seen) > _MOST_STRIPS:
+            notes.append("the residuals share one strip")
         return "; ".join(notes)
 
 

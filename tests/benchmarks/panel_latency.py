@@ -2,7 +2,8 @@
 
     python tests/benchmarks/panel_latency.py [--moves 60] [--repeats 1]
 
-One JupyterLab, one notebook for each view, 1,000 points: the panel; a label that only repeats the slider's
+One JupyterLab, one notebook for each view, 1,000 points a trace: the panel, also
+of a series of four; a label that only repeats the slider's
 number (the bare round trip); `interactive` with a new figure each time; ipympl. ipympl is no part of the
 workbook: `pip install ipympl` adds its column, best in an environment of its own made from requirements.txt.
 
@@ -41,12 +42,20 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel
 DATA = """
 import numpy as np, ipywidgets as widgets
 from helpers import kinetics
+from helpers.measurement import Measurement
 from helpers.panel import MeasurementPanel
 from helpers.traces import Trace
 t = np.linspace(0, 300, 1000)
 noise = 0.5 * np.random.default_rng(1).standard_normal(t.size)
+rng, N0 = np.random.default_rng(2), [100.0, 200.0, 400.0, 800.0]
 trace = Trace(t, kinetics.solve(t, 800.0, (0, 1e-2, 1e-3, 1e-7)) + noise)
 stops = np.array([0.0, *np.logspace(-7, -1, 400)])
+counts = [rng.poisson(2000 * (kinetics.solve(t, n, (0, 1e-2, 1e-3, 1e-7)) / n) ** 2 + 5.0) for n in N0]
+traces = [Trace(t, each.astype(float)) for each in counts]
+settings = {"observable": "photoluminescence", "offset": "free", "noise": "poisson", "n0": N0}
+def moved(slider):
+    step = slider.max // 400
+    return 150 * step + (slider.value - 149 * step) % (120 * step)
 def law(stop):
     return kinetics.solve(t, 800.0, (0, 1e-2, stops[stop], 1e-7))
 def own_slider():
@@ -59,6 +68,9 @@ FIGURE = """
 """
 VIEWS = {
     "panel": "panel = MeasurementPanel(trace, (0, 1e-2, 1e-3, 1e-7), path='none.json')\n"
+    "slider = panel.controls['k2'].slider\npanel",
+    "series": "counted = Measurement(traces, **settings)\n"
+    "panel = MeasurementPanel(counted, (0, 1e-2, 1e-3, 1e-7), path='none.json')\n"
     "slider = panel.controls['k2'].slider\npanel",
     "label": "slider, label = own_slider(), widgets.Label('267').add_class('answer')\n"
     "slider.observe(lambda change: setattr(label, 'value', str(change.new)), 'value')\n"
@@ -80,7 +92,7 @@ TOGETHER = ("panel", "label")
 WATCH = """() => {
     window.shown = [];
     window.pressed = 0;
-    document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+    window.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
     document.addEventListener('mousemove', () => { window.moved = performance.now(); }, true);
     document.querySelectorAll('.rate-k2').forEach((slider, index) => {
         const root = slider.closest('.jp-OutputArea-output');
@@ -98,13 +110,13 @@ WATCH = """() => {
     });
 }"""
 RESIDENT = "import psutil; print(psutil.Process().memory_info().rss)"
-MOVES = "for index in range({count}):\n    slider.value = 150 + (slider.value - 150 + 1) % 120"
+MOVES = "for index in range({count}):\n    slider.value = moved(slider)"
 TIMED = """
 import time
 spans = []
 for index in range(100):
     start = time.perf_counter()
-    slider.value = 150 + (slider.value - 150 + 1) % 120
+    slider.value = moved(slider)
     spans.append(time.perf_counter() - start)
 print(1e3 * sorted(spans)[50])
 """

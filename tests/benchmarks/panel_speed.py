@@ -38,7 +38,7 @@ def median_ms(panel):
     slider, times = panel.controls["k2"].slider, []
     for move in range(WARM + MOVES):
         start = time.perf_counter()
-        slider.value = 180 + move % 40
+        slider.value = slider.max * (180 + move % 40) // 400
         times.append(time.perf_counter() - start)
     return 1e3 * statistics.median(times[WARM:])
 

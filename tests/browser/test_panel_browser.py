@@ -10,6 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pytest
 from labdriver import browser_page, execute, jupyterlab, open_and_run
 from playwright.sync_api import expect
@@ -21,7 +23,7 @@ from helpers.paths import DATA, ROOT
 pytestmark = pytest.mark.browser
 SETTING = 'MEASUREMENT = \\"sample_data\\"'  # as a line of the notebook's JSON
 NOTEBOOK = ROOT / "notebooks" / "02_tune_guesses.ipynb"
-WIDTHS = (1280, 1000)
+WIDTHS = {1280: 800, 1000: 800, 1920: 1080}  # and heights of the window
 
 AGREEMENT = """async () => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -37,7 +39,8 @@ AGREEMENT = """async () => {
 
 FAULTS = """() => {
     const root = document.querySelector('.guess-panel'), outer = root.getBoundingClientRect(), faults = [];
-    const parts = [...root.querySelectorAll('button, input, select, .noUi-base, img, .widget-html-content')];
+    const parts = [...root.querySelectorAll('button, input, select, .noUi-base, img, .widget-html-content')]
+        .filter(part => part.checkVisibility({visibilityProperty: true}) && !part.closest('.aloud'));
     const places = parts.map(part => part.getBoundingClientRect());
     places.forEach((place, index) => {
         const name = parts[index].className || parts[index].tagName;
@@ -55,6 +58,78 @@ FAULTS = """() => {
 }"""
 
 
+SERIES = """
+import numpy as np
+from helpers.kinetics import solve
+from helpers.measurement import Measurement
+from helpers.panel import MeasurementPanel
+from helpers.traces import Trace
+t, rng = np.linspace(-1, 8, 400), np.random.default_rng(4)
+n0, rates = [0.5, 1.0, 4.0], (0, 0.3, 0.5, 0.2)
+decays = [np.where(t >= 0, solve(np.maximum(t, 0), n, rates) / n, 0) for n in n0]
+traces = [Trace(t, rng.poisson(2000 * d**2 + 5).astype(float), name=f"{n:g} uJ") for n, d in zip(n0, decays)]
+settings = dict(observable="photoluminescence", offset="free", noise="poisson", time_zero=0.0)
+panel = MeasurementPanel(Measurement(traces, n0=n0, **settings), (0, 0.2, 0.6, 0.1), path="series.json")
+panel
+"""
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+
+IS_SIZED = """ratio => {
+    const picture = document.querySelector('img.picture'), column = picture.parentElement;
+    return window.devicePixelRatio === ratio && picture.complete
+        && picture.clientWidth === Math.floor(column.clientWidth)
+        && Math.abs(picture.naturalWidth - picture.clientWidth * ratio) <= 1
+        && Math.abs(picture.naturalHeight - picture.clientHeight * ratio) <= 1;
+}"""
+
+# Whether the picture's corner is dark.
+CORNER = """isDark => {
+    const picture = document.querySelector('img.picture'), canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 1;
+    const pen = canvas.getContext('2d');
+    pen.drawImage(picture, 0, 0);
+    return (pen.getImageData(0, 0, 1, 1).data[1] < 60) === isDark;
+}"""
+
+# Texts whose contrast with the ground behind them is below 4.5; WCAG 2.2, relative luminance.
+CONTRASTS = r"""() => {
+    const root = document.querySelector('.guess-panel'), faults = [];
+    const numbers = colour => colour.match(/[\d.]+/g).map(Number);
+    const light = colour => {
+        const linear = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = numbers(colour).map(linear);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = element => {
+        for (let each = element; each; each = each.parentElement) {
+            const colour = getComputedStyle(each).backgroundColor, parts = numbers(colour);
+            if (parts.length < 4 || parts[3] > 0) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const words = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (words.nextNode()) {
+        const text = words.currentNode.textContent, element = words.currentNode.parentElement;
+        if (!text.trim() || !element.checkVisibility({visibilityProperty: true})) continue;
+        if (element.closest('style, :disabled, option, .aloud')) continue;
+        const [high, low] = [element, null].map((each, place) =>
+            light(place ? ground(element) : getComputedStyle(each).color)).sort((a, b) => b - a);
+        if ((high + 0.05) / (low + 0.05) < 4.5) faults.push(text);
+    }
+    return faults;
+}"""
+
+# Controls that a screen reader cannot name.
+NAMELESS = """() => {
+    const root = document.querySelector('.guess-panel');
+    const parts = [...root.querySelectorAll('button, input, select, textarea, img, [role=slider]')];
+    const name = part => part.getAttribute('aria-label') || part.alt || part.innerText?.trim()
+        || [...(part.labels ?? [])].map(label => label.innerText.trim()).join('');
+    return parts.filter(part => part.checkVisibility({visibilityProperty: true}) && !name(part))
+        .map(part => part.outerHTML.slice(0, 200));
+}"""
+
+
 class Panel:
     """The panel on the page, by what a reader sees of it."""
 
@@ -66,6 +141,29 @@ class Panel:
 
     def box(self, name):
         return self.page.locator(f".box-{name} input")
+
+    def full(self, name):
+        """Return what the box holds; Playwright's own `input_value` sees what it shows."""
+        return self.page.evaluate("name => document.querySelector(`.box-${name} input`).value", name)
+
+    def shown(self, name):
+        """Return what stands in the box, as it is drawn."""
+        return self.page.evaluate(
+            "name => Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')"
+            ".get.call(document.querySelector(`.box-${name} input`))",
+            name,
+        )
+
+    def wait_above(self, name, value):
+        """Wait until the box holds more than a value."""
+        self.page.wait_for_function(
+            "([name, value]) => Number(document.querySelector(`.box-${name} input`).value) > value",
+            arg=[name, float(value)],
+        )
+
+    def wait_for_size(self, ratio=1):
+        """Wait until the picture is drawn for the pixels in which it is shown."""
+        self.page.wait_for_function(IS_SIZED, arg=ratio, polling=50)
 
     def is_on(self, name):
         return self.page.locator(f".on-{name} input").is_checked()
@@ -124,17 +222,20 @@ def lab(chromium, tmp_path_factory):
     assert text.count(SETTING) == 1
     text = text.replace(SETTING, SETTING.replace("sample_data", "./sample_data.toml"))
     (folder / NOTEBOOK.name).write_text(text, encoding="utf-8")
+    cells = [nbformat.v4.new_code_cell(SERIES.strip())]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / "series.ipynb")
     variables = {"WORKBOOK_RESULTS": str(home / "results")}
     with jupyterlab(folder, home, **variables) as address, browser_page(chromium) as (page, errors):
         open_and_run(page, address.format(NOTEBOOK.name))
         page.wait_for_selector("img.picture[src^=data]")
-        yield page, errors, folder / "sample_data.toml"
+        yield page, errors, folder / "sample_data.toml", address
 
 
 @pytest.fixture
 def panel(lab):
     """The panel as it was when the notebook was opened."""
-    page, errors, _ = lab
+    page, errors, *_ = lab
+    page.set_viewport_size({"width": 1280, "height": 800})
     panel = Panel(page)
     execute(page, "panel.buttons['reset'].click()")
     panel.wait_box("k2", panel.kernel("panel.controls['k2'].box.value"))
@@ -144,7 +245,7 @@ def panel(lab):
 
 
 def test_no_cell_failed(lab):
-    page, errors, _ = lab
+    page, errors, *_ = lab
     assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
     assert errors == []
 
@@ -182,7 +283,7 @@ def test_a_typed_number_is_taken_to_its_last_digit(panel):
 
 @pytest.mark.parametrize("nonsense", ["abc", "-1", "inf", "1e400", "<b>1</b>"])
 def test_typed_nonsense_is_put_back(panel, nonsense):
-    before, curve = panel.box("k1").input_value(), panel.text("rmse")
+    before, curve = panel.full("k1"), panel.text("rmse")
     panel.type("k1", nonsense)
     panel.wait_box("k1", before)
     assert nonsense in panel.wait_text("status", "text.includes('is kept')")
@@ -190,13 +291,13 @@ def test_typed_nonsense_is_put_back(panel, nonsense):
 
 
 def test_a_term_comes_back_as_it_was(panel):
-    before, value = panel.text("rmse"), panel.box("k3").input_value()
+    before, value = panel.text("rmse"), panel.full("k3")
     panel.tick("k3")
     panel.wait_changed("rmse", before)
     assert panel.kernel("panel.rates.k3") == "0.0"
     panel.tick("k3")
     panel.wait_text("rmse", f"text === {before!r}")
-    assert panel.box("k3").input_value() == value
+    assert panel.full("k3") == value
 
 
 def test_suggest_switches_on_what_it_needs(panel):
@@ -263,19 +364,224 @@ def test_reset_goes_back_to_the_beginning(panel):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_cut_off_or_overlaps(panel, width):
-    panel.page.set_viewport_size({"width": width, "height": 800})
+def test_sliders_and_picture_are_in_sight_together(panel, width):
+    page = panel.page
+    page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+    panel.wait_for_size()
     for button in ("linear", "log-log", "semi-log"):
         before = panel.picture()
-        panel.page.locator(".scale button", has_text=button).click()
-        panel.page.wait_for_function(
-            "before => document.querySelector('img.picture').src !== before", arg=before
-        )
-    root = panel.page.locator(".guess-panel")
-    root.scroll_into_view_if_needed()
-    assert panel.page.evaluate(FAULTS) == []
-    slider, picture = (panel.page.locator(place).bounding_box() for place in (".rate-G", "img.picture"))
-    assert picture["x"] > slider["x"] + slider["width"]  # both in sight at once
-    if width == WIDTHS[0] and os.environ.get("WORKBOOK_SCREENSHOT"):
-        path = Path(os.environ["WORKBOOK_SCREENSHOT"])
-        root.screenshot(path=path)
+        page.locator(".scale button", has_text=button).click()
+        page.wait_for_function("before => document.querySelector('img.picture').src !== before", arg=before)
+    assert page.evaluate(FAULTS) == []
+    places = (page.locator(place).bounding_box() for place in (".row-G", ".row-n0", "img.picture"))
+    first, last, picture = places
+    beside = picture["x"] >= first["x"] + first["width"] and picture["width"] > 600
+    above = picture["y"] + picture["height"] <= first["y"]
+    assert beside or above
+    top = min(first["y"], picture["y"])
+    bottom = max(each["y"] + each["height"] for each in (last, picture))
+    assert bottom - top < WIDTHS[width] - 120  # what JupyterLab leaves of the window
+    if width == 1280 and os.environ.get("WORKBOOK_SCREENSHOT"):
+        page.locator(".guess-panel").screenshot(path=Path(os.environ["WORKBOOK_SCREENSHOT"]))
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2])
+def test_the_picture_is_drawn_for_the_pixels_of_the_screen(panel, ratio):
+    screen = panel.page.context.new_cdp_session(panel.page)
+    size = {"width": 1280, "height": 800, "mobile": False}
+    try:
+        screen.send("Emulation.setDeviceMetricsOverride", size | {"deviceScaleFactor": ratio})
+        panel.wait_for_size(ratio)
+    finally:
+        screen.send("Emulation.setDeviceMetricsOverride", size | {"deviceScaleFactor": 1})
+        panel.wait_for_size(1)
+        screen.detach()
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_the_picture_follows_the_theme_and_all_texts_can_be_read(panel, theme):
+    command = "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}) }"
+    panel.page.evaluate(command, f"JupyterLab {theme}")
+    panel.page.wait_for_function(CORNER, arg=theme == "Dark", polling=100)
+    panel.type("k1", "nonsense")
+    panel.wait_text("status", "text.includes('is kept')")
+    panel.page.wait_for_function(f"() => ({CONTRASTS})().length === 0", polling=100)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_one_pixel_changes_a_rate_by_at_most_5_percent(panel, width):
+    panel.page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+    panel.wait_for_size()
+    for name in ("k1", "k2", "k3"):
+        pixels = panel.page.locator(f".rate-{name} .noUi-base").bounding_box()["width"]
+        stops = int(panel.kernel(f"panel.controls[{name!r}].slider.max"))
+        most = int(np.ceil(stops / pixels))
+        ratio = f"(lambda s: (s[{1 + most}:] / s[1:-{most}]).max())(panel.controls[{name!r}].stops)"
+        assert 1 < float(panel.kernel(ratio)) <= 1.05
+
+
+def test_arrow_keys_go_5_percent_and_with_shift_a_quarter_percent(panel):
+    panel.page.locator(".rate-k2 .noUi-handle").focus()
+    cell = panel.kernel("panel.rates.k2")
+    panel.page.keyboard.press("Shift+ArrowRight")  # onto a stop
+    panel.wait_above("k2", cell)
+    steps = {"ArrowRight": (1.03, 1.05), "Shift+ArrowUp": (1.001, 1.003), "PageUp": (1.5, 1.7)}
+    for keys, (low, high) in steps.items():
+        before = float(panel.kernel("panel.rates.k2"))
+        panel.page.keyboard.press(keys)
+        panel.wait_above("k2", before)
+        assert low < float(panel.kernel("panel.rates.k2")) / before < high
+    # JupyterLab's own keys, which go to another cell, have not acted.
+    assert panel.page.evaluate("() => document.activeElement.closest('.rate-k2') !== null")
+
+
+def test_every_key_counts_however_fast_they_come(panel):
+    panel.page.locator(".rate-k1 .noUi-handle").focus()
+    before = int(panel.kernel("panel.controls['k1'].stop"))
+    for _ in range(30):
+        panel.page.keyboard.press("ArrowLeft")
+    panel.page.wait_for_function(
+        "stop => Math.round(document.querySelector('.rate-k1 .noUi-handle').ariaValueNow) === stop",
+        arg=before - 600,
+    )
+    assert int(panel.kernel("panel.controls['k1'].stop")) == before - 600
+
+
+def test_a_box_shows_six_digits_and_all_while_it_is_edited(panel):
+    execute(panel.page, "panel.set({'k2': 0.0012345678901234567})")
+    panel.wait_box("k2", "0.0012345678901234567")
+    assert panel.shown("k2") == "0.00123457"
+    panel.box("k2").focus()
+    assert panel.shown("k2") == "0.0012345678901234567"
+    panel.box("k2").blur()
+    assert panel.shown("k2") == "0.00123457"
+    assert panel.kernel("panel.rates.k2") == "0.0012345678901234567"
+
+
+def test_a_decimal_comma_is_read_and_the_next_action_clears_what_was_said(panel):
+    panel.type("k2", "0,0125")
+    panel.wait_text("status", "text.includes('decimal point')")
+    assert panel.kernel("panel.rates.k2") == "0.0125"
+    panel.page.locator(".rate-k1 .noUi-handle").focus()
+    panel.page.keyboard.press("ArrowRight")
+    panel.wait_text("status", "text === ''")
+
+
+def test_a_fit_shows_errors_which_a_move_greys_and_undo_brings_back(panel):
+    panel.press("fit")
+    panel.wait_text("status", "text.startsWith('Fitted; free')")
+    expect(panel.page.locator(".verdict-k1")).to_have_text(re.compile("^± "))
+    expect(panel.page.locator(".verdict-G")).to_have_text("not in use")
+    stale = panel.page.locator(".stale .verdict-k1")
+    expect(stale).to_have_count(0)
+    panel.page.locator(".rate-k1 .noUi-handle").focus()
+    panel.page.keyboard.press("ArrowRight")
+    expect(stale).to_have_count(1)
+    panel.page.keyboard.press("Control+z")
+    expect(stale).to_have_count(0)
+    assert panel.kernel("panel.rates == panel.fit.rates") == "True"
+
+
+def test_undo_redo_and_double_click(panel):
+    start = panel.full("k2")
+    panel.type("k2", "0.02")
+    panel.wait_box("k2", "0.02")
+    panel.wait_for_agreement()
+    before = panel.text("rmse")
+    panel.tick("k3")
+    panel.wait_changed("rmse", before)
+    panel.press("undo")
+    panel.wait_text("rmse", f"text === {before!r}")
+    expect(panel.page.locator(".on-k3 input")).to_be_checked()
+    panel.press("undo")
+    panel.wait_box("k2", start)
+    expect(panel.page.locator(".on-k3 input")).to_be_checked()
+    panel.press("redo")
+    panel.wait_box("k2", "0.02")
+    panel.page.locator(".name-k2").dblclick()
+    panel.wait_box("k2", start)
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
+def test_the_picture_is_saved(panel, kind, begin):
+    with panel.page.expect_download() as download:
+        panel.press(kind)
+    assert download.value.suggested_filename == f"sample_data.{kind}"
+    assert Path(download.value.path()).read_bytes().startswith(begin)
+
+
+def test_the_table_is_copied(panel):
+    panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.press("copy")
+    panel.page.wait_for_function(
+        "async () => (await navigator.clipboard.readText()).startsWith('parameter')", polling=100
+    )
+    rows = panel.page.evaluate("() => navigator.clipboard.readText()").splitlines()
+    assert [row.split("\t")[0] for row in rows] == ["parameter", "G", "k1", "k2", "k3", "n0", "RMSE"]
+    assert rows[2].split("\t")[1] == panel.kernel("panel.rates.k1")
+
+
+def test_a_kept_guess_has_a_name_and_can_be_deleted(panel, lab):
+    panel.page.locator(".kept-name input").fill("slow one")
+    panel.type("k2", "0.00777")
+    panel.wait_box("k2", "0.00777")
+    panel.press("keep")
+    panel.wait_text("status", "text.startsWith('Kept as number')")
+    names = list(guesses.load(load_measurement(lab[2])))
+    assert names[-1] == "slow one"
+    panel.page.locator(".kept select").select_option(index=len(names))
+    panel.wait_text("status", "text.includes('slow one')")
+    panel.press("forget")
+    panel.wait_text("status", "text.startsWith('Deleted')")
+    assert list(guesses.load(load_measurement(lab[2]))) == names[:-1]
+
+
+def test_every_control_has_a_name_a_role_and_a_value_in_words(panel):
+    assert panel.page.evaluate(NAMELESS) == []
+    handle = panel.page.locator(".rate-k2 .noUi-handle")
+    expect(handle).to_have_role("slider")
+    expect(handle).to_have_accessible_name("k2")
+    expect(handle).to_have_attribute("aria-valuetext", re.compile(r"^0\.\d+ 1/\(ns"))
+    words = panel.page.locator("img.picture").get_attribute("alt")
+    assert "RMSE 0.51" in words
+    assert "k2 = 0.00" in words
+    panel.page.locator(".box-k2 input").focus()
+    panel.page.keyboard.press("Tab")
+    assert panel.page.evaluate("() => document.activeElement.closest('.rate-k2') !== null")
+    assert panel.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    panel.page.keyboard.press("ArrowRight")
+    panel.page.wait_for_function("words => document.querySelector('img.picture').alt !== words", arg=words)
+    panel.page.wait_for_function(
+        "() => document.querySelector('.aloud').innerText.trim().startsWith("
+        "document.querySelector('.rmse .widget-html-content').innerText.trim())"
+    )
+
+
+def test_one_trace_of_a_series_is_looked_at_alone_by_a_click(lab):
+    page, errors, _, address = lab
+    open_and_run(page, address.format("series.ipynb"))
+    page.wait_for_selector("img.picture[src^=data]")
+    panel = Panel(page)
+    panel.wait_for_size()
+    assert page.locator(".alone button").all_inner_texts() == ["all", "0.5 uJ", "1 uJ", "4 uJ"]
+    for word in ("scale", "background"):
+        assert word in panel.text("linear")
+    assert page.evaluate(FAULTS) == []
+    before = panel.picture()
+    page.locator(".alone button").nth(2).click()
+    page.wait_for_function("before => document.querySelector('img.picture').src !== before", arg=before)
+    assert panel.kernel("panel.view.alone, len(panel.view.strips)") == "1 1"
+    expect(page.locator(".alone button").nth(2)).to_have_attribute("aria-pressed", "true")
+    page.locator(".alone button").nth(0).click()
+    page.wait_for_function("before => document.querySelector('img.picture').src === before", arg=before)
+    assert panel.kernel("panel.view.alone, len(panel.view.strips)") == "None 3"
+    assert errors == []
+
+
+def test_a_restarted_kernel_is_said_within_5_seconds(lab):
+    page = lab[0]
+    gone = page.locator(".gone")
+    expect(gone).to_be_hidden()
+    restart = "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
+    page.evaluate(restart)
+    expect(gone).to_be_visible(timeout=5000)
