@@ -204,13 +204,14 @@ class TestCorrelatedNoise:
         assert sum(each.correlation > 0 for each in tests) <= 1
         assert sum((each.widening[["k1", "k2", "n0"]] == 1).all() for each in tests) >= 29
 
-    def test_a_wrong_law_is_not_taken_for_it(self):
-        """Filling traps, fitted with k1, k2 and k3; 1 % of independent noise."""
-        t, rng = np.linspace(0, 100, 300), np.random.default_rng(4)
+    @pytest.mark.parametrize(("count", "noise"), [(300, 0.03), (100, 0.015)])
+    def test_a_wrong_law_is_not_taken_for_it(self, count, noise):
+        """Filling traps, fitted with k1, k2 and k3; 1 and 0.5 % of independent noise."""
+        t, rng = np.linspace(0, 100, count), np.random.default_rng(4)
         clean = trapped(t, 3.0)
-        tests = [misfit(fit(Trace(t, clean + 0.03 * rng.standard_normal(300)), RATES)) for _ in range(20)]
+        tests = [misfit(fit(Trace(t, clean + noise * rng.standard_normal(count)), RATES)) for _ in range(20)]
         assert all(each.found for each in tests)
-        assert sum(each.correlation > 0 for each in tests) <= 1
+        assert sum(each.correlation > 0 for each in tests) <= 2
 
     def test_a_trace_of_a_series_has_its_own(self):
         t, rng = np.linspace(0, 100, 300), np.random.default_rng(5)
