@@ -17,6 +17,7 @@ from helpers.fitting import cost_surface
 from helpers.fitting import fit as fitted
 from helpers.measurement import Measurement
 from helpers.paths import DATA
+from helpers.plots.style import smooth_times
 from helpers.traces import Trace, load_trace
 from helpers.traces.slopes import decay_rates, decay_terms
 
@@ -102,7 +103,7 @@ class TestStarts:
 
     def test_a_curve_has_no_corner_where_points_are_far_apart(self):
         sparse = Trace([0, 1, 100], [100, 50, 1], t_unit="ns")
-        t = plots.smooth_times(sparse)
+        t = smooth_times(sparse)
         assert (t[0], t[-1]) == (0, 100)
         assert np.max(np.diff(t)) < 0.5
         assert np.max(t[2:] / t[1:-1]) < 1.1

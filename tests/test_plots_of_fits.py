@@ -17,6 +17,7 @@ from helpers.kinetics import rate_terms, solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace
 from helpers.uncertainty import profile
+from helpers.units import axis_label
 
 SINGLE = ["density", "counts", "equation"]
 SEVERAL = ["series", "equation on a series"]
@@ -198,7 +199,7 @@ class TestProfiles:
             drawn = {line.get_label(): line.get_data() for line in ax.lines}
             np.testing.assert_allclose(drawn["profile"][1], drawn["parabola"][1])
             assert ax.get_title() == f"{each}: determined"
-            assert ax.get_xlabel() == plots.axis_label(each, found.units[each])
+            assert ax.get_xlabel() == axis_label(each, found.units[each])
         known = found.problem.is_absolute
         assert axes[0].get_ylabel() == ("Δχ²" if known else "Δχ² (noise from the residuals)")
 
