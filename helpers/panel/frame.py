@@ -126,7 +126,7 @@ class SliderPanel(widgets.VBox):
         self.scale = widgets.ToggleButtons(
             options=SCALES, value=self.view.scale, style={"button_width": "90px"}
         )
-        self.menu = widgets.Dropdown(layout={"width": "auto", "flex": "1 1 150px"})
+        self.menu = widgets.Dropdown(layout={"width": "150px", "flex": "1 1 150px"})
         self.name = widgets.Text(placeholder="name", continuous_update=False, layout={"width": "120px"})
         self.picture = InlineImage(
             width=WIDTH, height=HEIGHT, layout={"width": "100%", "height": "auto", "margin": "0"}

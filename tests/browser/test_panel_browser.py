@@ -264,6 +264,7 @@ def test_an_arrow_key_moves_the_curve(panel):
 
 def test_the_mouse_drags_the_curve(panel):
     before = panel.text("rmse")
+    panel.page.locator(".rate-k2").scroll_into_view_if_needed()
     handle = panel.page.locator(".rate-k2 .noUi-handle").bounding_box()
     x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
     panel.page.mouse.move(x, y)
@@ -273,6 +274,23 @@ def test_the_mouse_drags_the_curve(panel):
     panel.page.mouse.up()
     panel.wait_changed("rmse", before)
     panel.wait_for_agreement()
+
+
+def test_a_drag_over_the_whole_slider_ends_where_the_mouse_is(panel):
+    panel.page.locator(".rate-k2").scroll_into_view_if_needed()
+    mouse, base = panel.page.mouse, panel.page.locator(".rate-k2 .noUi-base").bounding_box()
+    handle = panel.page.locator(".rate-k2 .noUi-handle").bounding_box()
+    y = handle["y"] + handle["height"] / 2
+    mouse.move(handle["x"] + handle["width"] / 2, y)
+    mouse.down()
+    for share in (*np.linspace(0.8, 0, 60), *np.linspace(0, 1, 120), 0.5):
+        mouse.move(base["x"] + share * base["width"], y)
+    mouse.up()
+    panel.wait_for_agreement()
+    stop = int(panel.kernel("panel.controls['k2'].stop"))
+    stops = int(panel.kernel("panel.controls['k2'].slider.max"))
+    assert abs(stop / stops - 0.5) * base["width"] < 2  # pixels; the handle is taken beside its middle
+    assert panel.kernel("panel.rates.k2 == panel.controls['k2'].stops[panel.controls['k2'].stop]") == "True"
 
 
 def test_a_typed_number_is_taken_to_its_last_digit(panel):
