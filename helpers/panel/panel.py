@@ -386,7 +386,8 @@ class MeasurementPanel(SliderPanel):
         words += f"; held: {', '.join(held)}" if held else ""
         own = [name for name in fit.names if name.startswith("n0_") and name != "n0_factor"]
         if "n0" in free and own:
-            numbers = [f"{fit.values[name]:.4g} ± {fit.stderr[name]:.2g}" for name in own[:_MOST_NUMBERS]]
+            errors = {name: f" ± {error:.2g}" if error > 0 else "" for name, error in fit.stderr[own].items()}
+            numbers = [f"{fit.values[name]:.4g}{errors[name]}" for name in own[:_MOST_NUMBERS]]
             words += f"; n0 {', '.join(numbers)}" + (", …" if len(own) > _MOST_NUMBERS else "")
         quality = f"reduced χ² {fit.reduced_chi2:.4g}" if fit.problem.is_absolute else f"RMSE {fit.rmse:.6g}"
         return f"{words}. {fit.evaluations} evaluations, {quality}."

@@ -76,6 +76,15 @@ def _of_profile(result: str) -> str:
 
 
 def _of_error(error: float, status: str) -> str:
+    """Return the error, or why there is none: NaN beside a bound, where an interval alone is true.
+
+    Examples
+    --------
+    >>> _of_error(0.1, "free"), _of_error(math.inf, "free"), _of_error(math.nan, "free")
+    ('± 0.1', 'not determined', 'see the interval')
+    """
     if status == "bound":
         return "at its bound"
+    if math.isnan(error):
+        return "see the interval"
     return f"± {error:.2g}" if math.isfinite(error) else "not determined"
