@@ -207,7 +207,7 @@ class TestFits:
         assert found.converged
         assert found.values["k3"] == 0
         assert found.status["k3"] == "bound"
-        assert abs(found.values["drift"]) < 4 * found.stderr["drift"]
+        assert abs(found.values["drift"]) < 4 * found.conditional_stderr["drift"]
 
     def test_trial_points_that_run_away_are_bad_points_not_crashes(self):
         """Gain above loss explodes within the trace; the search must turn back from there and arrive."""
