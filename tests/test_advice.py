@@ -292,3 +292,23 @@ class TestFluence:
         measurement = Measurement(trace, n0=Quantity(5.0, "free"), fluence_error_percent=20)
         words = advise(fit(measurement, fixed=["G", "k3"]))
         assert said(words, "n0 was fitted, so the error of the fluence")
+
+
+def test_an_error_of_the_fluence_dominates_where_the_fits_own_error_is_hidden():
+    """k3 ends on its bound here, beside which k2 has an interval and no error."""
+    t = np.linspace(0, 20, 300)
+    signal = 1000 * kinetics.solve(t, 1.0, (0, 0.05, 0.3, 0)) ** 2
+    trace = Trace(t, signal + 10 * np.random.default_rng(3).standard_normal(300))
+    found = fit(Measurement(trace, observable="photoluminescence", n0=1.0, fluence_error_percent=20))
+    assert found.see_interval["k2"]
+    (sentence,) = [each for each in advise(found) if "fluence" in each]
+    assert "this error dominates k2: it moves k2 by" in sentence
+    assert "(17 %; for the fit's own error see its interval)" in sentence
+
+
+def test_a_fitted_density_has_no_error_by_the_fluence_in_its_table():
+    t = np.linspace(0, 20, 100)
+    found = fit(
+        Measurement(Trace(t, kinetics.solve(t, 1.0, (0, 0.05, 0.3, 0))), n0=1.0, fluence_error_percent=20)
+    )
+    assert "from n0" not in found.table()

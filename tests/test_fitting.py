@@ -15,6 +15,7 @@ from helpers.fitting import fit, fit_from_guesses, suggest, table
 from helpers.kinetics import Rates, natural_rates, solve
 from helpers.measurement import Measurement
 from helpers.traces import Trace
+from helpers.uncertainty import profile
 
 TRUE = Rates(0, 1e-2, 1e-3, 1.1e-7)
 PARAMETERS = ("G", "k1", "k2", "k3", "n0")
@@ -430,3 +431,16 @@ class TestScaleThatRunsAway:
         held = fit(self.measured(), {"k2": 1.0, "k3": 0.0}, fixed=["G", "k2", "k3"])
         assert held.converged
         assert held.values["scale"] < 10
+
+
+@pytest.mark.parametrize("seed", [9, 13])
+def test_a_rate_that_ends_next_to_zero_beside_scale_and_offset_is_put_on_it(seed):
+    """There the slopes are singular: k1, scale and offset would seem to act alike, intervals be too short."""
+    t = np.linspace(0, 20, 300)
+    noise = 0.02 * np.random.default_rng(seed).standard_normal(300)
+    trace = Trace(t, solve(t, 1.0, (0, 0.05, 0.3, 0.1)) + noise + 0.02)
+    found = fit(Measurement(trace, observable="mobility", n0=1.0, offset="free"))
+    assert found.converged
+    assert found.values["k1"] == 0 or found.values["k1"] > 1e-7
+    low, high = profile(found, "offset")["offset"].interval95
+    assert low < 0.02 < high

@@ -458,11 +458,12 @@ class Fit:
         rows = pd.DataFrame({"value": self.values, "stderr": self.stderr})
         with np.errstate(divide="ignore", invalid="ignore"):
             rows["error %"] = 100 * rows["stderr"] / rows["value"].abs()
-        if self.measurement.fluence_error_percent:
+        has_other_error = bool(self.measurement.fluence_error_percent) and self.measurement.n0.mode == "fixed"
+        if has_other_error:
             rows["from n0"] = self.error_from_n0
         rows["unit"] = self.units
         rows["in cgs"], rows["stderr in cgs"] = rows["value"] * factors, rows["stderr"] * factors
-        if self.measurement.fluence_error_percent:
+        if has_other_error:
             rows["from n0 in cgs"] = rows["from n0"] * factors
         rows["cgs unit"] = [each.cgs_unit for each in self.problem.parameters]
         rows["status"] = self.status.mask(self.see_interval, "see the interval")

@@ -21,6 +21,7 @@ from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
 
+_NEXT_TO_ZERO = 1e-6  # of a rate's natural size, which no data can tell from 0
 _UNSEEN = 100.0  # times the largest signal of the data
 _SAME_COST = 1e-9  # relative difference of two costs that is rounding
 _SAME_EFFECT = 1e-7  # least singular value over the largest: what derivatives by differences can tell from 0
@@ -170,7 +171,24 @@ def _search(problem: Problem, x: np.ndarray, free: np.ndarray, options: Options)
         return minimum
     for start in other_starts(problem, x, minimum, free):
         minimum = _better(minimum, search(start))
-    return _judged(problem, minimum, free)
+    return _judged(problem, _on_bounds(problem, minimum, free, search), free)
+
+
+def _on_bounds(problem: Problem, minimum: Minimum, free: np.ndarray, search) -> Minimum:
+    """Put rates that ended next to 0 on it, where the cost is the same there.
+
+    Beside a free scale and offset the slopes are singular where a rate is 0: a search that stops a rounding
+    away from it has huge errors, and takes its parameters for such as act alike.
+    """
+    of_law = np.arange(len(minimum.x)) < len(problem.law.parameters)
+    near = free & of_law & ~problem.signed & (minimum.x > 0) & (minimum.x < _NEXT_TO_ZERO)
+    if not near.any():
+        return minimum
+    found = search(np.where(near, 0.0, minimum.x), free=free & ~near)
+    evaluations = minimum.evaluations + found.evaluations
+    if found.triangle is None or found.cost > minimum.cost * (1 + _SAME_COST):
+        return replace(minimum, evaluations=evaluations)
+    return replace(found, path=minimum.path + found.path, evaluations=evaluations)
 
 
 def _better(one: Minimum, two: Minimum) -> Minimum:

@@ -223,13 +223,16 @@ def _about_fluence(fit: Fit) -> list[str]:
         return []
     if fit.measurement.n0.mode != "fixed":
         return [f"n0 was fitted, so the error of the fluence ({percent:g} %) does not act on the rates."]
-    words, moves = [], fit.error_from_n0
-    dominated = [name for name in fit.law.names if moves[name] > fit.stderr[name]]
+    words, moves, errors = [], fit.error_from_n0, fit.conditional_stderr
+    dominated = [name for name in fit.law.names if moves[name] > errors[name]]
     for name in dominated:
         size, unit = abs(fit.values[name]), fit.units[name]
-        share, own = 100 * moves[name] / size, 100 * fit.stderr[name] / size
+        share, own = 100 * moves[name] / size, 100 * errors[name] / size
         moved = f"{moves[name]:.3g} {unit}".rstrip()
-        words.append(f"{name} by {moved} ({share:.2g} %; the fit's own error is {own:.2g} %)")
+        beside = f"the fit's own error is {own:.2g} %"
+        if fit.see_interval[name]:
+            beside = "for the fit's own error see its interval"
+        words.append(f"{name} by {moved} ({share:.2g} %; {beside})")
     if not words:
         return [f"The error of the fluence, {percent:g} %, moves no parameter by more than the fit's error."]
     return [
