@@ -156,7 +156,11 @@ def save(
     others = {name: each for name, each in held.items() if entries.text(held, name, "law") != law.key}
     if taken := set(others) & set(guesses):
         raise ValueError(f"{path.name} has {', '.join(sorted(taken))} of another law: take another name")
-    return _write(path, measurement, others | {name: _entry(law, each) for name, each in guesses.items()})
+    mine = {name: _entry(law, each) for name, each in guesses.items()}
+    for name, entry in mine.items():  # a guess that stays as it was keeps its densities
+        if name in held and held[name].get("values") == entry["values"]:
+            mine[name] = held[name]
+    return _write(path, measurement, others | mine)
 
 
 def add(
@@ -207,7 +211,9 @@ def starts(measurement: Measurement, law: Law | None = None, *, path: str | Path
     An equation has no automatic guess: there are the kept ones only.
     """
     kept = load(measurement, law, path=path)
-    return ({"automatic": None} if law is None or isinstance(law, RateLaw) else {}) | kept
+    if law is not None and not isinstance(law, RateLaw):
+        return kept
+    return {"automatic": None} | {name: each for name, each in kept.items() if name != "automatic"}
 
 
 def _content(path: Path, measurement: Measurement) -> dict[str, Any]:

@@ -36,6 +36,18 @@ def test_what_is_kept_is_read_again(path):
     assert path.read_bytes() == first
 
 
+def test_no_kept_guess_stands_in_for_the_automatic_one(path):
+    guesses.save({"automatic": GUESS, "by hand": GUESS}, measurement(), path=path)
+    assert guesses.starts(measurement(), path=path) == {"automatic": None, "by hand": GUESS}
+
+
+def test_guesses_that_are_saved_again_keep_their_densities(path):
+    guesses.add(GUESS, measurement(), n0=[3.0], path=path)
+    guesses.save(guesses.load(measurement(), path=path), measurement(), path=path)
+    (kept,), _ = guesses.read(measurement(), path=path)
+    assert kept.n0 == [3.0]
+
+
 def test_one_more_takes_a_free_number_and_leaves_the_others(path):
     guesses.save({"2019": GUESS, "by hand, number 2": GUESS}, measurement(), path=path)
     for k1 in (1, 2):

@@ -1060,6 +1060,21 @@ class TestNamesOfKept:
         assert one.kept[0].n0 == n0
         assert one.buttons["forget"].disabled
 
+    def test_a_row_that_has_moved_is_no_kept_guess_that_could_be_deleted(self, one):
+        one.buttons["keep"].click()
+        one.menu.value = 0
+        assert not one.buttons["forget"].disabled
+        one.controls["k1"].box.value = "0.9"
+        assert one.buttons["forget"].disabled
+        one.buttons["forget"].click()
+        assert len(one.kept) == 1
+
+    def test_the_name_of_the_automatic_guess_is_refused(self, one):
+        one.name.value = "automatic"
+        one.buttons["keep"].click()
+        assert "choose another name" in one.message.value
+        assert one.kept == []
+
     def test_a_name_that_is_taken_is_refused_and_nothing_is_kept(self, one):
         one.name.value = "slow"
         one.buttons["keep"].click()

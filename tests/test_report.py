@@ -94,6 +94,18 @@ def test_a_changed_description_replaces_nothing_unasked(described, tmp_path):
     assert "2e17" in kept.read_text(encoding="utf-8")
 
 
+def test_other_data_under_the_same_description_replace_nothing_unasked(described, tmp_path):
+    made(described, tmp_path)
+    kept = tmp_path / "results" / "film" / "fit" / "fit.par"
+    first = kept.read_bytes()
+    data = described.with_name("film.csv")
+    lines = data.read_text(encoding="utf-8").splitlines()
+    data.write_text("\n".join(lines[:-5]) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"other data under the same description; .*--replace"):
+        made(described, tmp_path)
+    assert kept.read_bytes() == first
+
+
 def test_each_named_fit_has_its_page(described, tmp_path):
     described.write_text(DESCRIPTION + '\n[fit.all]\n\n[fit.traps]\nterms = ["k1"]\n', encoding="utf-8")
     pages = made(described, tmp_path)

@@ -28,7 +28,7 @@ def density_decays(measurement: Measurement) -> list[Trace]:
     Raises
     ------
     ValueError
-        For an observable of one's own, which has no inverse, or what `fits.fit` refuses.
+        For an observable of one's own, which has no inverse, or what `helpers.fitting.fit` refuses.
 
     Examples
     --------

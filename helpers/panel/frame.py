@@ -201,6 +201,10 @@ class SliderPanel(widgets.VBox):
         """Compute and draw the model where the sliders stand; `key` names a row that is being moved."""
         raise NotImplementedError
 
+    def _choose_none(self) -> None:
+        """Let the button delete nothing: what is shown is no kept guess any more."""
+        self._chosen, self.buttons["forget"].disabled = None, True
+
     @in_turn
     def _attempt(self, action: Callable[[], None]) -> None:
         """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
@@ -400,7 +404,7 @@ class SliderPanel(widgets.VBox):
     def _show_kept(self, kept: list) -> None:
         """List the kept guesses in the menu and draw them."""
         self.kept = kept
-        self._chosen, self.buttons["forget"].disabled = None, True
+        self._choose_none()
         self._draw_kept(kept)
         title, texts = self._names_of(kept)
         names = [f"{number}: {text}" for number, text in enumerate(texts, 1)]

@@ -45,8 +45,10 @@ def check(name: str, taken: list[str]) -> None:
     Raises
     ------
     ValueError
-        For a name that is empty, too long or taken.
+        For a name that is empty, too long or taken, or the automatic guess's.
     """
+    if name == "automatic":
+        raise ValueError("“automatic” is the name of the automatic guess: choose another name")
     if not name or len(name) > LONGEST:
         raise ValueError(f"a name has 1 to {LONGEST} letters: choose another name")
     if name in taken:

@@ -63,7 +63,7 @@ class Model:
     measurement : Measurement
     law : Law
     guess : Rates, numbers, mapping of name to value, or None
-        See `fits.fit`.
+        See `helpers.fitting.fit`.
 
     Attributes
     ----------

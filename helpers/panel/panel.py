@@ -254,6 +254,7 @@ class MeasurementPanel(SliderPanel):
         """Compute the model where the rows stand; send the picture first, then the numbers."""
         if self._held:
             return
+        self._choose_none()
         try:
             self._shown = self._model.at(self._law_values(), self.n0, self.view.t_curves)
             png = self.view.draw(self._shown.curves, self._shown.scaled)

@@ -98,7 +98,8 @@ def make(
 def _one(description, choice, label, measurement, whole, build, results, replace_results) -> Path:
     stem = description.path.stem
     folder = results / stem / label
-    _refuse_other(folder / "description.toml", description, replace_results)
+    if not replace_results:
+        _refuse_other(folder, description, measurement)
     fit, starts = best_fit(measurement, choice)
     page = build / stem / ("report.html" if label == "fit" else f"report_{label}.html")
     write_text(page, _page(description, choice, fit, starts, whole))
@@ -107,14 +108,26 @@ def _one(description, choice, label, measurement, whole, build, results, replace
     return page
 
 
-def _refuse_other(path: Path, description: Description, replace_results: bool) -> None:
-    if replace_results or not path.exists():
-        return
-    if path.read_text(encoding="utf-8") != description.text:
+def _refuse_other(folder: Path, description: Description, measurement: Measurement) -> None:
+    """Refuse to replace results of another description, or of other data under the same one."""
+    path, record = folder / "description.toml", folder / "fit.par"
+    what = ""
+    if path.exists() and path.read_text(encoding="utf-8") != description.text:
+        what = f"another description, or an earlier form of {description.path.name}"
+    elif record.exists() and not _is_of(record, measurement):
+        what = "other data under the same description"
+    if what:
         raise ReportExistsError(
-            f"{path.parent} holds results of an earlier form of {description.path.name}; give the fit another"
-            " name in the description ([fit.NAME]), or add --replace to put the new results in their place"
+            f"{folder} holds results of {what}; rename the description, or give the fit another name in it"
+            " ([fit.NAME]), or add --replace to put the new results in their place"
         )
+
+
+def _is_of(path: Path, measurement: Measurement) -> bool:
+    try:
+        return records.load(path).belongs_to(measurement)
+    except ValueError:  # no record that can be read
+        return False
 
 
 def best_fit(measurement: Measurement, choice: FitChoice) -> tuple[Fit, list[Fit]]:
@@ -176,7 +189,15 @@ def _described(fit: Fit) -> Iterable[str]:
     if not fit.converged:
         yield _text("p", f"The fit has not converged ({fit.message}): its numbers are no minimum.", "warning")
         return
-    if uncertainty.misfit(fit).found:
+    test = uncertainty.misfit(fit)
+    if test.correlation:
+        words = (
+            "Perhaps: the residuals are like noise in which neighbouring points have the correlation"
+            f" {test.correlation:.2f}. Either the noise is correlated or the law is a little wrong; every"
+            " error below is too small."
+        )
+        yield _text("p", words, "warning")
+    elif test.found:
         words = (
             "No: the residuals are structured, so that the law misses something. Every number below is then"
             " the number of a wrong law, and its error is too small."
