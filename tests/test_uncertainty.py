@@ -380,11 +380,11 @@ WITH_G = ("k1 + k2", "G + k1 + k2")  # where generation is a term, too; elsewher
 
 class TestCompareTerms:
     def test_finds_the_right_terms_at_half_a_percent_of_noise(self):
-        """Twelve sets of each pattern; 150 points, noise 0.5 % of the peak, sigma unknown."""
+        """Seven sets of each pattern; 150 points, noise 0.5 % of the peak, sigma unknown."""
         rng, t, right = np.random.default_rng(14), np.linspace(0, 200, 150), []
         for name, rates in LADDER.items():
             fixed = () if name in WITH_G else None
-            for _ in range(12):
+            for _ in range(7):
                 found = fit(gaussian(rng, rates, sd=5e-3 * N0, known=False, t=t), fixed=fixed)
                 right.append(compare_terms(found).best == name)
         assert np.mean(right) >= 0.95

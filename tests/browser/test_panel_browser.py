@@ -531,10 +531,17 @@ def test_the_picture_is_saved(panel, kind, begin):
 def test_the_table_is_copied(panel):
     panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     panel.press("copy")
-    panel.page.wait_for_function(
-        "async () => (await navigator.clipboard.readText()).startsWith('parameter')", polling=100
-    )
-    rows = panel.page.evaluate("() => navigator.clipboard.readText()").splitlines()
+    # `wait_for_function` takes a promise for true, so the page itself waits until the table has arrived.
+    rows = panel.page.evaluate(
+        """async () => {
+            for (let turn = 0; turn < 300; turn++) {
+                const text = await navigator.clipboard.readText();
+                if (text.startsWith("parameter")) return text;
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            }
+            return "no table came within 15 s";
+        }"""
+    ).splitlines()
     assert [row.split("\t")[0] for row in rows] == ["parameter", "G", "k1", "k2", "k3", "n0", "RMSE"]
     assert rows[2].split("\t")[1] == panel.kernel("panel.rates.k1")
 
