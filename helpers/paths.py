@@ -1,4 +1,4 @@
-"""Where the project's folders lie, and how a file is put there whole."""
+"""Where the project's folders lie, how a file is put there whole, and how one is opened with care."""
 
 import os
 import tempfile
@@ -30,3 +30,31 @@ def write_text(path: str | Path, text: str) -> Path:
         Path(neighbour).unlink(missing_ok=True)
         raise
     return path
+
+
+def read_start(path: Path, most: int, kind: str) -> bytes:
+    """Return the first `most` + 1 bytes of a regular file: one more than `most` says that it is too large.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+    kind : str
+        What is wanted in its place where it is no regular file, as "a text file".
+
+    Raises
+    ------
+    OSError
+        If the file is missing, is no regular file, or cannot be read.
+
+    Examples
+    --------
+    >>> read_start(DATA / "sample_data.toml", 3, "a text file")
+    b'# Th'
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; check the name and the folder")
+    if not path.is_file():
+        raise OSError(f"{path}: is a folder or a device, not a file; give the path of {kind}")
+    with path.open("rb") as stream:
+        return stream.read(most + 1)

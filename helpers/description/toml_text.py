@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.description.toml_errors import explain
+from helpers.paths import read_start
 
 LARGEST_FILE = 1 << 20  # bytes; descriptions have a few thousand
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -75,12 +76,7 @@ def read_text(path: str | Path) -> str:
         If the file is missing, is no regular file, or cannot be read.
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; check the name and the folder")
-    if not path.is_file():
-        raise OSError(f"{path}: is a folder or a device, not a file; give the path of a .toml file")
-    with path.open("rb") as stream:
-        content = stream.read(LARGEST_FILE + 1)
+    content = read_start(path, LARGEST_FILE, "a .toml file")
     if len(content) > LARGEST_FILE:
         raise ValueError(
             f"{path.name}: larger than {LARGEST_FILE >> 20} MiB, so this is no description;"

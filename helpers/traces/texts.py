@@ -6,6 +6,8 @@ import re
 import zlib
 from pathlib import Path
 
+from helpers.paths import read_start
+
 _LARGEST_FILE = 64 << 20  # bytes, unpacked: about three million rows
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -46,12 +48,7 @@ def read_lines(path: str | Path) -> list[str]:
     True
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; check the name and the folder")
-    if not path.is_file():
-        raise OSError(f"{path}: is a folder or a device, not a file; give the path of a text file")
-    with path.open("rb") as stream:
-        data = stream.read(_LARGEST_FILE + 1)
+    data = read_start(path, _LARGEST_FILE, "a text file")
     if data.startswith(b"\x1f\x8b"):
         data = _unpacked(path.name, data)
     if len(data) > _LARGEST_FILE:
