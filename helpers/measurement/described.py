@@ -11,7 +11,8 @@ from helpers.description import DescribedTrace, Description, find, read
 from helpers.measurement.measurement import Measurement
 from helpers.traces import Trace, load_trace
 from helpers.traces.columns import choose, time_unit
-from helpers.traces.table import Table, read_table
+from helpers.traces.reading import read_table
+from helpers.traces.table import Table
 from helpers.units import seconds
 
 _SIGNS = {"positive": 1, "negative": -1, None: None}

@@ -3,7 +3,8 @@
 trace      `Trace`
 loading    `load_trace`: a file as a trace
 columns    which columns are time, signal and standard error, and in which units
-table      rows of numbers, header and units of a text file
+reading    rows of numbers, header and units of a text file
+table      `Table`: the columns of a file of any kind, before they are checked
 dialects   what separates the numbers and marks their decimals
 texts      bytes as lines of text
 slopes     decay rates read off a trace

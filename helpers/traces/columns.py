@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from helpers.traces.table import Table
-from helpers.traces.texts import shown
+from helpers.traces.texts import shown, warn
 from helpers.units import density_in_cm3, is_time, seconds
 
 _TIME = re.compile(r"(t|time|delay|zeit)(?![^\W_])", re.IGNORECASE)
@@ -227,10 +226,9 @@ def unit_of_signal(table: Table, column: int, wish: str | None) -> str:
     if wish is None or not found or density_in_cm3(wish) is None:
         return found if wish is None else wish
     if density_in_cm3(found) is None:
-        warnings.warn(
+        warn(
             f"{table.file}: its header gives the signal in {found}, which is no density such as {wish}; if it"
             f" is not, say signal_unit={found!r}, or no rate will be in the units that it seems to have",
-            stacklevel=3,
         )
     elif density_in_cm3(found) != density_in_cm3(wish):
         raise ValueError(
@@ -242,9 +240,8 @@ def unit_of_signal(table: Table, column: int, wish: str | None) -> str:
 def _warn_of_another_unit(table: Table) -> None:
     for row, line in enumerate(table.above, 1):
         if _OF_TIME.search(line) and _NOT_NS.search(line):
-            warnings.warn(
+            warn(
                 f"{table.file}, row {row}: {shown(line)} may tell the unit of the times, which were taken to"
                 " be in ns; give it with t_unit=...",
-                stacklevel=4,
             )
             return

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.traces.columns import choose, merge_repeated, refuse_bad_numbers, time_unit, unit_of_signal
-from helpers.traces.table import read_table
+from helpers.traces.reading import read_table
+from helpers.traces.table import Table
 from helpers.traces.trace import Trace
+
+
+def read_columns(path: str | Path, *, decimal: str | None = None) -> Table:
+    """Return the columns of a file of any kind; here each kind of file finds its reader."""
+    return read_table(path, decimal=decimal)
 
 
 def load_trace(
@@ -57,7 +63,7 @@ def load_trace(
     Trace('sample_data': 791 points, t -20 to 480 ns, largest signal 800 10^16 cm^-3)
     """
     path = Path(path)
-    table = read_table(path, decimal=decimal)
+    table = read_columns(path, decimal=decimal)
     chosen = choose(table, columns)
     if repeated not in ("refuse", "mean"):
         raise ValueError(f"repeated = {repeated!r}: choose 'refuse' or 'mean'")

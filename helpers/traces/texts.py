@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 import zlib
 from pathlib import Path
 
@@ -98,3 +100,11 @@ def _decoded(file: str, data: bytes) -> str:
 def shown(text: str) -> str:
     """Return a text as messages quote it, cut where it is long."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def warn(message: str) -> None:
+    """Warn at the line outside of helpers that asked for the file, however deep the call is."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "helpers":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
