@@ -10,8 +10,10 @@ from pathlib import Path
 import matplotlib
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent
+TRAINING = ("notebooks/08", "notebooks/09")  # these notebooks train networks and write no results
 COPY = pytest.StashKey[tempfile.TemporaryDirectory]()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 BROWSER_FILES = (
@@ -36,6 +38,23 @@ def pytest_configure(config):
     copy.mkdir(exist_ok=True)
     os.environ["WORKBOOK_RESULTS"] = str(copy)
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar prints how long the work took: never the same twice
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where the tests run in several processes, keep in one, and in its order, what belongs together."""
+    return ByFile(config, log)
+
+
+class ByFile(LoadScopeScheduling):
+    """Files of tests in the order of the collection, each in one process."""
+
+    def _split_scope(self, nodeid):
+        """Name what a test has to stay together with: its file, or all notebooks that may write results."""
+        file = nodeid.partition("::")[0]
+        writes = file.startswith("notebooks/") and not file.startswith(TRAINING)
+        compares = nodeid.endswith("::test_running_the_notebooks_again_leaves_the_same_results")
+        return "notebooks" if writes or compares else file
 
 
 def pytest_unconfigure(config):

@@ -109,8 +109,12 @@ def lab(options):
 
 
 def test(options):
-    """Run the whole test suite, notebooks included, in one pytest run."""
-    return run_python("-m", "pytest", *options)
+    """Run the whole test suite, notebooks included, in one pytest run of up to four processes.
+
+    A notebook or a file of tests stays in one process, and the long ones come first.
+    """
+    several = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadscope", "--no-loadscope-reorder")
+    return run_python("-m", "pytest", *several, *options)
 
 
 def report(options):
