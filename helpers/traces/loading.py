@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.traces.columns import choose, merge_repeated, refuse_bad_numbers, time_unit, unit_of_signal
+from helpers.traces.instruments import Selection, read_instrument
 from helpers.traces.reading import read_table
 from helpers.traces.table import Table
 from helpers.traces.trace import Trace
 
 
-def read_columns(path: str | Path, *, decimal: str | None = None) -> Table:
+def read_columns(
+    path: str | Path, *, decimal: str | None = None, selection: Selection | None = None
+) -> Table:
     """Return the columns of a file of any kind; here each kind of file finds its reader."""
-    return read_table(path, decimal=decimal)
+    table = read_instrument(Path(path), selection or Selection(), decimal)
+    return read_table(path, decimal=decimal) if table is None else table
 
 
 def load_trace(
@@ -25,6 +29,12 @@ def load_trace(
     columns: Sequence[int | str] | None = None,
     decimal: str | None = None,
     repeated: str = "refuse",
+    sheet: str | None = None,
+    curve: int | str | None = None,
+    channel_width: float | None = None,
+    time: str | None = None,
+    signal: str | None = None,
+    sigma: str | None = None,
 ) -> Trace:
     """Read a decay from a text file: time, signal and, where there is one, the signal's standard error.
 
@@ -49,6 +59,15 @@ def load_trace(
         What to do with rows of the same time, as instruments write that round their times: refuse the
         file, or take the mean of their signals.
 
+    sheet : str, optional
+        Name of the sheet of an Excel workbook, where several hold numbers.
+    curve : int or str, optional
+        Number or name of one of several curves in a file of a counter or of LabVIEW.
+    channel_width : float, optional
+        Time from one channel to the next, in t_unit, where the file holds counts without times.
+    time, signal, sigma : str, optional
+        Paths of datasets in an HDF5 file, such as "/scan/delay".
+
     Raises
     ------
     ValueError
@@ -63,7 +82,8 @@ def load_trace(
     Trace('sample_data': 791 points, t -20 to 480 ns, largest signal 800 10^16 cm^-3)
     """
     path = Path(path)
-    table = read_columns(path, decimal=decimal)
+    selection = Selection(sheet, curve, channel_width, time, signal, sigma)
+    table = read_columns(path, decimal=decimal, selection=selection)
     chosen = choose(table, columns)
     if repeated not in ("refuse", "mean"):
         raise ValueError(f"repeated = {repeated!r}: choose 'refuse' or 'mean'")
@@ -71,12 +91,12 @@ def load_trace(
         table = merge_repeated(table, chosen)
     refuse_bad_numbers(table, chosen)
     if name is None:
-        name = Path(path.name.removesuffix(".gz")).stem
-    t, signal, *sigma = table.values[:, chosen].T
+        name = Path(path.name.removesuffix(".gz")).stem + (f", {selection.label}" if selection.label else "")
+    times, values, *errors = table.values[:, chosen].T
     return Trace(
-        t,
-        signal,
-        sigma[0] if sigma else None,
+        times,
+        values,
+        errors[0] if errors else None,
         name=name,
         t_unit=time_unit(table, chosen[0], t_unit),
         signal_unit=unit_of_signal(table, chosen[1], signal_unit),
