@@ -445,6 +445,14 @@ def test_a_wrong_line_is_named_and_the_advice_works(folder, line, wrong, words, 
     assert read_text(folder, put(SERIES, line, right)).kind in keys.KINDS
 
 
+def test_a_part_of_a_film_is_enough_where_no_fluence_needs_it(folder):
+    film = "thickness_nm = 300\ndiffusion_cm2_s = 0.05\nsurface_velocity_cm_s = 0\n"
+    described = read_text(folder, f"{DENSITY}[film]\n{film}")
+    assert described.film == Film(thickness_nm=300, diffusion_cm2_s=0.05, surface_velocity_cm_s=0)
+    assert "give a number above 0" in refusal(folder, f"{DENSITY}[film]\nthickness_nm = 0\n")
+    assert "the nearest one is diffusion_cm2_s" in refusal(folder, f"{DENSITY}[film]\ndiffusion = 1\n")
+
+
 def test_the_missing_keys_of_a_film_are_asked_for(folder):
     message = refusal(folder, put(SERIES, "thickness_nm = 300\n", ""))
     assert "line 14: below [film], thickness_nm is missing: thickness of the film in nm" in message
@@ -928,7 +936,9 @@ class TestTemplates:
             if match[1] in pairs:
                 text = text.replace(f"# {pairs[match[1]]}", pairs[match[1]])
             described = read_text(folder, text)
-            holder = described.fits["fit"] if match.start() > template.index("[fit]") + 20 else described
+            of_film = match[1] in keys.FILM_TABLE
+            of_fit = match.start() > template.index("[fit]") + 20
+            holder = described.film if of_film else described.fits["fit"] if of_fit else described
             assert getattr(holder, match[1]) is not None
 
     def test_each_key_has_a_remark_with_its_meaning(self, template):

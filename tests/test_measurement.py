@@ -18,6 +18,7 @@ from helpers.measurement.response import clock
 from helpers.paths import DATA
 from helpers.traces import Trace
 
+SPOT = {"spot_diameter_um": 200, "collected_diameter_um": 50, "count_rate_Hz": 2e4}
 FILM = {"wavelength_nm": 400, "thickness_nm": 300, "absorption_per_cm": 1.5e5, "reflection": 0.2}
 T = np.arange(-20.0, 100.0, 0.25)
 TRUTH = (0.0, 0.03, 2e-18, 0.0)  # ns and cm^-3
@@ -555,3 +556,17 @@ def test_the_sample_is_described_as_the_notebooks_load_it():
 def test_own_observables_need_their_function():
     with pytest.raises(ValueError, match="function"):
         Observable("own")
+
+
+def test_the_facts_of_the_sample_are_kept_and_checked():
+    trace = Trace(np.arange(3.0), [4, 2, 1], t_unit="ns", signal_unit="cm^-3")
+    film = {"thickness_nm": 300, "diffusion_cm2_s": 0.05, "refractive_index": 2.5}
+    sample = Measurement(trace, film=film, p0_cm3=1e15, **SPOT).sample
+    assert (sample.thickness_nm, sample.diffusion_cm2_s, sample.refractive_index) == (300, 0.05, 2.5)
+    # A doping that does not change the signal still changes what k1 holds.
+    assert (sample.p0_cm3, sample.spot_diameter_um, sample.count_rate_Hz) == (1e15, 200, 2e4)
+    assert Measurement(trace).sample.thickness_nm is None
+    with pytest.raises(ValueError, match=r"film: diffusion_cm2_s = -1: give a number above 0"):
+        Measurement(trace, film=film | {"diffusion_cm2_s": -1})
+    with pytest.raises(ValueError, match=r"collected_diameter_um = 0: give a number above 0"):
+        Measurement(trace, collected_diameter_um=0)

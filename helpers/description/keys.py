@@ -285,6 +285,22 @@ FILM = {
         "share of the pulse that the film reflects, from 0 to 1", "a number from 0 to below 1", _SHARE
     ),
 }
+# What no fit needs, but what says what its rates hold.
+FILM_MORE = {
+    "diffusion_cm2_s": Key(
+        "ambipolar diffusion coefficient of the carriers in cm^2/s", "a number above 0", _POSITIVE
+    ),
+    "surface_velocity_cm_s": Key(
+        "recombination velocity of each of the two surfaces in cm/s", "a number, 0 or larger", _NOT_NEGATIVE
+    ),
+    "bulk_lifetime_ns": Key("lifetime of the carriers without surfaces in ns", "a number above 0", _POSITIVE),
+    "refractive_index": Key(
+        "refractive index of the film at its own emission",
+        "a number above 1",
+        number(above=1),
+    ),
+}
+FILM_TABLE = FILM | FILM_MORE
 TRACE = {
     "file": Key("name of the file with the data, beside the description", _A_TEXT, file_name),
     "fluence_uJ_cm2": Key(
@@ -342,6 +358,15 @@ TOP = {
         "density of carriers in the dark from doping in cm^-3", "a number, 0 if undoped", _NOT_NEGATIVE
     ),
     "sign": Key("sign of the signal", '"positive" or "negative"', sign),
+    "spot_diameter_um": Key(
+        "diameter of a Gaussian spot of the laser in µm, where 1/e^2 of its centre's fluence is left",
+        "a number above 0",
+        _POSITIVE,
+    ),
+    "collected_diameter_um": Key(
+        "diameter of the area in µm from which the signal comes", "a number above 0", _POSITIVE
+    ),
+    "count_rate_Hz": Key("detected photons per second, of TCSPC", "a number above 0", _POSITIVE),
     "fluence_error_percent": Key("error of the fluences in %", "a number, 0 or larger", _NOT_NEGATIVE),
     "noise": Key(
         "what is known of the noise",
@@ -404,6 +429,11 @@ OTHER_NAMES = {
     "model": "terms",
     "d_nm": "thickness_nm",
     "d": "thickness_nm",
+    "tau": "bulk_lifetime_ns",
+    "n_refr": "refractive_index",
+    "srv": "surface_velocity_cm_s",
+    "counts_per_second": "count_rate_Hz",
+    "cps": "count_rate_Hz",
 }
 # Likewise the beginnings of names, behind which people write units.
 OTHER_BEGINNINGS = {
@@ -421,8 +451,14 @@ OTHER_BEGINNINGS = {
     "absorbance": "absorption_per_cm",
     "doping": "p0_cm3",
     "background": "baseline",
+    "diffusion": "diffusion_cm2_s",
+    "surface": "surface_velocity_cm_s",
+    "spot": "spot_diameter_um",
+    "beam": "spot_diameter_um",
+    "count_rate": "count_rate_Hz",
+    "countrate": "count_rate_Hz",
 }
 # What the reader of the files finds by itself.
 FOUND_BY_ITSELF = ("delimiter", "separator", "sep", "skip_rows", "skiprows", "header", "encoding", "comments")
-ALL = {**FILM, **FIT, **TRACE, **TOP}
+ALL = {**FILM_TABLE, **FIT, **TRACE, **TOP}
 TAKES = {name: f"{key.takes} ({key.meaning})" for name, key in ALL.items()} | TABLES

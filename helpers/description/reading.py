@@ -6,7 +6,7 @@ What each key means stands in `keys`; data/templates/ holds a file to copy for e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from helpers.description import toml_text
 from helpers.description.keys import (
     ALL,
-    FILM,
+    FILM_TABLE,
     FIT,
     FOUND_BY_ITSELF,
     KINDS,
@@ -44,12 +44,16 @@ __all__ = ["DescribedTrace", "Description", "Film", "FitChoice", "find", "read"]
 
 @dataclass(frozen=True)
 class Film:
-    """The absorbing film: what turns a fluence into a density."""
+    """The absorbing film: what turns a fluence into a density, and what else is known of it."""
 
-    wavelength_nm: float
-    thickness_nm: float
-    absorption_per_cm: float
-    reflection: float
+    wavelength_nm: float | None = None
+    thickness_nm: float | None = None
+    absorption_per_cm: float | None = None
+    reflection: float | None = None
+    diffusion_cm2_s: float | None = None
+    surface_velocity_cm_s: float | None = None
+    bulk_lifetime_ns: float | None = None
+    refractive_index: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Description:
     fits : dict of str to FitChoice
         By name, in the order of the file; a file without a name has one fit, called "fit".
     film : Film or None
-        Given wherever fluences are, unless n0 is "unknown".
+        Its first four numbers are given wherever fluences are, unless n0 is "unknown".
     time_zero : number, "first", "peak", "edge", tuple of one for each trace, or None
         A trace's own time_zero goes before it.
     repetition_Hz : number, "single" or None
@@ -122,6 +126,9 @@ class Description:
     repetition_Hz: float | str | None = None  # noqa: N815  as the key of the file
     p0_cm3: float | None = None
     sign: str | None = None
+    spot_diameter_um: float | None = None
+    collected_diameter_um: float | None = None
+    count_rate_Hz: float | None = None  # noqa: N815  as the key of the file
     fluence_error_percent: float | None = None
     noise: str | None = None
     sigma_relative_percent: float | None = None
@@ -227,7 +234,7 @@ def _is_open(value: Any) -> bool:
 
 
 def _left_out(name: str) -> str:
-    if name in FILM or name in SINGLE_TRACE:
+    if name in FILM_TABLE or name in SINGLE_TRACE:
         return (
             f'what is not known is left out; where a density is not known write n0 = "unknown", and no {name}'
         )
@@ -265,7 +272,7 @@ def _misplaced(document: Document, way: Way, keys: Mapping[str, Key]) -> str | N
         return f"{name} stands in {_place(way)}, but belongs to the top; {_upwards(document, way)}"
     if len(way) == 1 and name in TRACE:
         return f"{name} belongs to a trace; {_trace_remedy(name)}"
-    for table, known in (("film", FILM), ("fit", FIT)):
+    for table, known in (("film", FILM_TABLE), ("fit", FIT)):
         if name in known and name not in keys:
             return f"{name} belongs to [{table}]; move it below a line [{table}]"
     if name in TRACE and name not in keys:
@@ -283,7 +290,7 @@ def _meant(name: str, here: list[str]) -> str | None:
 
 
 def _home(name: str) -> str:
-    table = "film" if name in FILM else "fit" if name in FIT and name not in TOP else None
+    table = "film" if name in FILM_TABLE else "fit" if name in FIT and name not in TOP else None
     return f"stands below a line [{table}]" if table else "stands at the top or beside its file"
 
 
@@ -364,14 +371,7 @@ def _film(document: Document, entries: Any) -> Film | None:
         return None
     if not isinstance(entries, dict):
         raise document.error(("film",), "film is no table; write a line [film], and its keys below it")
-    values = _checked(document, ("film",), entries, FILM)
-    if lacking := [name for name in FILM if name not in values]:
-        raise document.error(("film",), f"below [film], {_asked_for(lacking)}")
-    return Film(**values)
-
-
-def _asked_for(names: Iterable[str]) -> str:
-    return "; and ".join(f"{name} is missing: {ALL[name].meaning}; add {name} = ..." for name in names)
+    return Film(**_checked(document, ("film",), entries, FILM_TABLE))
 
 
 def _fits(document: Document, entries: Any) -> dict[str, FitChoice]:

@@ -71,6 +71,19 @@ def refuse_contradictions(document: Document, given: Description) -> None:
     _refuse_mixed(document, given)
     _refuse_two_densities(document, given)
     _refuse_equal_traces(document, given)
+    _refuse_part_of_a_film(document, given)
+
+
+def _refuse_part_of_a_film(document: Document, given: Description) -> None:
+    """Refuse fluences beside a film that lacks what turns them into densities."""
+    needs = given.traces[0].fluence_uJ_cm2 is not None and given.n0 != "unknown"
+    if given.film is None or not needs:
+        return
+    if lacking := [name for name in FILM if getattr(given.film, name) is None]:
+        asked = "; and ".join(
+            f"{name} is missing: {FILM[name].meaning}; add {name} = ..." for name in lacking
+        )
+        raise document.error(("film",), f"below [film], {asked}")
 
 
 def _refuse_two_densities(document: Document, given: Description) -> None:

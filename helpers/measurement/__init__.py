@@ -8,6 +8,7 @@ arguments     checks of what is given to `Measurement`
 consistency   what cannot hold together in it
 noise         counts, standard errors, or nothing known
 edge          where a trace rises
+sample        what is known of film, spot and counting beside what a fit needs
 excitation    from a laser pulse to a density
 response      the instrument's response and the clock
 pulses        trains of pulses

@@ -119,8 +119,8 @@ def film_of(film: Any) -> dict[str, float]:
         near = {name: nearest(name, [str(each) for each in film]) for name in missing}
         meant = "".join(f" ({found} is unknown; write {name})" for name, found in near.items() if found)
         raise ValueError(f"film: give {', '.join(missing)} to turn a fluence into a density{meant}")
-    if unknown := sorted(map(str, set(film) - set(_FACTORS))):
-        raise ValueError(f"film: {', '.join(unknown)} is unknown; it has {', '.join(_FACTORS)}")
+    if unknown := sorted(map(str, set(film) - set(keys.FILM_TABLE))):
+        raise ValueError(f"film: {', '.join(unknown)} is unknown; it has {', '.join(keys.FILM_TABLE)}")
     checks = {name: keys.FILM[name].check for name in _FACTORS}
     return {
         name.rpartition("_per_cm")[0] or name.removesuffix("_nm"): checked(f"film: {name}", film[name], check)

@@ -127,14 +127,16 @@ def _facts(description: Description) -> dict[str, Any]:
         for name in (
             *("several", "density_unit", "baseline", "response_fwhm", "p0_cm3", "fluence_error_percent"),
             *("noise", "sigma_relative_percent", "sigma_floor"),
+            *("spot_diameter_um", "collected_diameter_um", "count_rate_Hz"),
         )
     }
     facts["n0"] = description.n0
     facts["sign"] = _SIGNS[description.sign]
     if isinstance(description.repetition_Hz, int | float):
         facts["repetition_Hz"] = description.repetition_Hz
-    if description.film is not None and description.n0 != "unknown":
-        facts["film"] = vars(description.film)
+    if description.film is not None:
+        known = vars(description.film).items()
+        facts["film"] = {name: value for name, value in known if value is not None}
     for name in ("scale", "offset", "time_zero"):
         facts[name] = _of_traces(description.traces, name, getattr(description, name))
     for name in ("fluence_uJ_cm2", "n0_cm3"):

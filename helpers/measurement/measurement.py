@@ -30,6 +30,7 @@ from helpers.measurement.noise import with_noise
 from helpers.measurement.observable import Observable, as_observable
 from helpers.measurement.quantity import Quantity, amount, as_quantity
 from helpers.measurement.response import Clock, clock
+from helpers.measurement.sample import Sample, sample_of
 from helpers.traces import Trace
 from helpers.units import density_in_cm3, seconds
 
@@ -86,6 +87,11 @@ class Measurement:
     n0_cm3, fluence_uJ_cm2, film : optional
         Other ways to n0: densities in cm^-3; or fluences in µJ/cm² with the film's wavelength_nm,
         thickness_nm, absorption_per_cm and reflection (see `excitation.carrier_density`).
+        What else the film's mapping knows (diffusion_cm2_s, surface_velocity_cm_s, bulk_lifetime_ns,
+        refractive_index) is kept in `sample`, for notes on what the rates hold.
+    spot_diameter_um, collected_diameter_um, count_rate_Hz : float, optional
+        Likewise: the 1/e² diameter of a Gaussian spot, the diameter from which the signal comes, and the
+        detected photons per second.
     fluence_error_percent : float, optional
         Error of the fluence, or of n0, that all traces share; it gives rates a second error.
     p0, p0_cm3 : float, optional
@@ -112,6 +118,8 @@ class Measurement:
         With a value for each trace (None where it comes from the data).
     time_zero : ndarray
         One for each trace, resolved.
+    sample : Sample
+        What is known of film, spot and counting beside what a fit needs.
     file : Path or None
         The description that the measurement was read from; None where it was made of arrays.
 
@@ -143,6 +151,7 @@ class Measurement:
     response_fwhm: float | None
     repetition_period: float | None
     fluence_error_percent: float | None
+    sample: Sample
     file: Path | None = None
 
     def __init__(
@@ -162,6 +171,9 @@ class Measurement:
         n0_cm3: Sequence[float] | float | None = None,
         fluence_uJ_cm2: Sequence[float] | float | None = None,
         film: Mapping[str, float] | None = None,
+        spot_diameter_um: float | None = None,
+        collected_diameter_um: float | None = None,
+        count_rate_Hz: float | None = None,
         fluence_error_percent: float | None = None,
         p0: float | None = None,
         p0_cm3: float | None = None,
@@ -216,6 +228,13 @@ class Measurement:
             "response_fwhm": response_fwhm,
             "repetition_period": period,
             "fluence_error_percent": None if unknown else error,
+            "sample": sample_of(
+                film if isinstance(film, Mapping) else None,
+                p0_cm3=p0_cm3,
+                spot_diameter_um=spot_diameter_um,
+                collected_diameter_um=collected_diameter_um,
+                count_rate_Hz=count_rate_Hz,
+            ),
             "file": None,
         }
         for field in fields(self):
