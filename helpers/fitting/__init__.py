@@ -10,6 +10,7 @@ problem       cost and Jacobian of a law for a measurement
 likelihood    noise and loss
 variance_function  how the noise depends on the signal, from residuals
 weighing      weights for noise that nobody measured
+order         whether neighbouring residuals agree more than chance allows
 minimise      Levenberg–Marquardt with bounds at zero
 cost_surface  the shape of the cost around a fit
 """

@@ -82,12 +82,21 @@ def find_minimum(
     reason = _reason_against(problem, x)
     minimum = _search(problem, x, free, options)
     if measurement.noise == "estimated" and likelihoods is None:
-        problem, minimum = weighed(
-            problem, minimum, free, lambda posed, point: _search(posed, point, free, options)
-        )
+        problem, minimum = _weighed(problem, minimum, free, options)
     if reason and minimum.triangle is None:
         minimum = replace(minimum, message=f"the model cannot be computed at the start: {reason}")
     return Found(problem, minimum, free, start, options)
+
+
+def _weighed(problem: Problem, minimum: Minimum, free: np.ndarray, options: Options):
+    """Weigh by the noise that the residuals show, and search with these weights as in the first place."""
+    near = partial(minimise, free=free, max_evaluations=options.max_evaluations, record=options.record_path)
+    again, found = weighed(problem, minimum, free, near)
+    if again is problem:
+        return problem, minimum
+    last = _search(again, found.x, free, options)
+    evaluations = found.evaluations + last.evaluations
+    return again, replace(last, path=found.path + last.path, evaluations=evaluations)
 
 
 def _may_move(parameter: Parameter, measurement: Measurement) -> bool:

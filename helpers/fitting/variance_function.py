@@ -11,21 +11,25 @@ Satterthwaite (1946), "An approximate distribution of estimates of variance comp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 from scipy.optimize import nnls
 
+from helpers.fitting.minimise import triangle_of
 from helpers.measurement.quantity import amount
 
 TERMS = 3  # a², c and b²
 _LEVEL = 0.99  # of the test of even noise
 _LEAST_CONSTANT = 1e-6  # of the mean square: no point may weigh without limit
 _LEAST_SPARE = 1e-6  # 1 − h of a point that the fit follows wherever it goes
-_ROUNDS, _HALVINGS, _SETTLED = 50, 12, 1e-5
+_ROUNDS, _HALVINGS, _SETTLED = 50, 12, 1e-5  # the last of −2·ln of the likelihood
 _ROUNDING = 1e-13
+_ROWS = 256  # of a table that are multiplied at once: a linear algebra library starts no threads for so few
 _SEEN = 1e-3  # share of the variance below which a term is not worth a word
 
 
@@ -93,15 +97,88 @@ class Scatter:
     sizes: np.ndarray
     groups: np.ndarray
 
-    @property
+    @cached_property
     def terms(self) -> np.ndarray:
-        """What each coefficient adds to each variance, shape (m, 3·groups): size²·(1, u, u²)."""
+        """What the coefficients of its group add to each variance, shape (m, 3): size²·(1, u, u²)."""
         u = np.abs(self.signal)
-        rows = np.column_stack([np.ones_like(u), u, u**2]) * self.sizes[:, None] ** 2
-        count = int(self.groups.max()) + 1
-        table = np.zeros((len(u), count, TERMS))
-        table[np.arange(len(u)), self.groups] = rows
-        return table.reshape(len(u), -1)
+        return np.column_stack([np.ones_like(u), u, u**2]) * self.sizes[:, None] ** 2
+
+    @cached_property
+    def members(self) -> list[np.ndarray]:
+        """Which points belong to each group."""
+        return [np.flatnonzero(self.groups == each) for each in range(int(self.groups.max()) + 1)]
+
+    @cached_property
+    def basis(self) -> _Basis | None:
+        """Orthonormal columns that span slopes/sizes, in pieces of rows; None where they are dependent.
+
+        With other weights it needs only the Cholesky factor of a small matrix, which is well conditioned:
+        the weights of the points differ far less than the effects of the parameters.
+        """
+        table = self.slopes / self.sizes[:, None]
+        length = np.linalg.norm(table, axis=0)
+        if not ((length > 0) & np.isfinite(length)).all():
+            return None
+        table /= length
+        triangle = triangle_of(table, np.zeros(len(table)))[:-1, :-1]
+        diagonal = np.abs(np.diag(triangle))
+        if len(diagonal) and not diagonal.min() > _ROUNDING * diagonal.max():
+            return None
+        return _Basis(_in_pieces(table) @ np.linalg.inv(triangle), triangle)
+
+    def variances(self, coefficients: np.ndarray) -> np.ndarray:
+        """Variance of each point with these coefficients, shape (groups, 3)."""
+        return np.einsum("ij,ij->i", self.terms, coefficients[self.groups])
+
+
+def differences(scatter: Scatter, lengths: Sequence[int]) -> Scatter:
+    """Scatter of (r₁ − 2r₂ + r₃)/√6 of every three neighbouring points, in which a smooth misfit has no part.
+
+    Where a law does not describe the data their residuals are noise and misfit, and weights made of them
+    would take a part of the decay that fits badly for a noisy one. Source: Gasser, Sroka & Jennen-Steinmetz
+    (1986), "Residual variance and residual pattern in nonlinear regression", Biometrika 73, 625.
+
+    Parameters
+    ----------
+    scatter : Scatter
+    lengths : sequence of int
+        Points of each trace.
+
+    Examples
+    --------
+    >>> line = np.arange(7.0)
+    >>> scatter = Scatter(line, np.ones((7, 1)), line, np.ones(7), np.zeros(7, int))
+    >>> found = differences(scatter, [7])
+    >>> found.residuals.tolist(), found.signal.tolist()
+    ([0.0, 0.0], [1.0, 4.0])
+    """
+    ends = np.cumsum(lengths)
+    middle = np.concatenate(
+        [np.arange(end - length + 1, end - 1, 3) for end, length in zip(ends, lengths, strict=True)]
+    )
+    r, u = scatter.residuals, np.abs(scatter.signal)
+    return Scatter(
+        residuals=(r[middle - 1] - 2 * r[middle] + r[middle + 1]) / np.sqrt(6),
+        slopes=np.zeros((len(middle), 0)),
+        signal=(u[middle - 1] + u[middle] + u[middle + 1]) / 3,
+        sizes=scatter.sizes[middle],
+        groups=scatter.groups[middle],
+    )
+
+
+class _Basis(NamedTuple):
+    """Orthonormal columns, and the triangle that makes the slopes of them (each column of length 1)."""
+
+    columns: np.ndarray
+    triangle: np.ndarray
+
+
+def _in_pieces(table: np.ndarray, filler: float = 0.0) -> np.ndarray:
+    """Return the rows of a table, or of a column, in pieces of the same length."""
+    count = max(-(-len(table) // _ROWS), 1)
+    padded = np.full((count * _ROWS, *table.shape[1:]), filler)
+    padded[: len(table)] = table
+    return padded.reshape(count, _ROWS, *table.shape[1:])
 
 
 class Estimate(NamedTuple):
@@ -149,31 +226,29 @@ def estimate(scatter: Scatter) -> Estimate | None:
     >>> found.gain > threshold(), round(float(np.sqrt(found.coefficients[0, 2])), 2)
     (True, 0.05)
     """
-    terms = scatter.terms
     spare = len(scatter.residuals) - scatter.slopes.shape[1]
     rest = _restricted(scatter, scatter.sizes**2)
     if spare < 1 or rest is None or not rest.residuals.any():
         return None
-    coefficients = np.zeros(terms.shape[1])
-    coefficients[::TERMS] = float(rest.residuals @ rest.residuals) / spare
-    rest = _restricted(scatter, terms @ coefficients)
+    coefficients = np.zeros((len(scatter.members), TERMS))
+    coefficients[:, 0] = float(rest.residuals @ rest.residuals) / spare
+    rest = _restricted(scatter, scatter.variances(coefficients))
     if rest is None:
         return None
     even = rest.criterion
     for _ in range(_ROUNDS):
         before = rest
-        step = _coefficients(terms, rest) - coefficients
-        coefficients, rest = _downhill(scatter, terms, coefficients, step, rest)
-        if rest is before or np.abs(rest.variance / before.variance - 1).max() < _SETTLED:
+        coefficients, rest = _downhill(scatter, coefficients, _coefficients(scatter, rest), rest)
+        if rest is before or before.criterion - rest.criterion < _SETTLED:
             break
-    return Estimate(coefficients.reshape(-1, TERMS), even - rest.criterion)
+    return Estimate(coefficients, even - rest.criterion)
 
 
-def _downhill(scatter: Scatter, terms, coefficients, step, rest: _Rest) -> tuple[np.ndarray, _Rest]:
-    """Go the step, or a part of it: where two terms change places the whole one may go back and forth."""
+def _downhill(scatter: Scatter, coefficients, aim, rest: _Rest) -> tuple[np.ndarray, _Rest]:
+    """Go to the aim, or a part of the way: where two terms change places it may go back and forth."""
     for share in 0.5 ** np.arange(_HALVINGS):
-        further = coefficients + share * step
-        following = _restricted(scatter, terms @ further)
+        further = coefficients + share * (aim - coefficients)
+        following = _restricted(scatter, scatter.variances(further))
         if following is not None and following.criterion < rest.criterion:
             return further, following
     return coefficients, rest
@@ -201,32 +276,35 @@ def freedoms(scatter: Scatter, coefficients: np.ndarray) -> np.ndarray:
     >>> freedoms(scatter, np.array([[1.0, 0, 0]])).round(6).tolist()
     [9.0]
     """
-    coefficients = coefficients.ravel()
-    used = coefficients > 0
-    terms = scatter.terms[:, used]
-    variance = terms @ coefficients[used]
+    variance = scatter.variances(coefficients)
     spare = len(scatter.residuals) - scatter.slopes.shape[1]
     rest = _restricted(scatter, variance)
     if rest is None:
         return np.full(scatter.slopes.shape[1], float(spare))
-    weighted = terms * (np.sqrt(np.maximum(1 - rest.leverages, 0) / 2) / variance)[:, None]
-    own = np.linalg.pinv(weighted.T @ weighted, hermitian=True)
-    # The estimator's rows: inverse triangle on the whitened orthogonal basis, in each point's own unit.
-    rows = np.linalg.solve(rest.triangle, rest.basis.T) / np.sqrt(variance)
-    parts = rows**2 @ terms
-    total = parts @ coefficients[used]
-    return 2 * total**2 / np.einsum("ij,jk,ik->i", parts, own, parts)
+    total, doubled = np.zeros((2, scatter.slopes.shape[1]))
+    # The estimator's rows, up to a factor for each parameter that V² and var(V) share.
+    rows = (rest.columns @ np.linalg.inv(rest.triangle).T) ** 2 / variance[:, None]
+    for group, points in enumerate(scatter.members):
+        used = coefficients[group] > 0
+        terms = scatter.terms[points][:, used]
+        spread = np.sqrt(np.maximum(1 - rest.leverages[points], 0) / 2) / variance[points]
+        weighted = terms * spread[:, None]
+        own = np.linalg.pinv(weighted.T @ weighted, hermitian=True)
+        parts = rows[points].T @ terms
+        total += parts @ coefficients[group, used]
+        doubled += np.einsum("ij,jk,ik->i", parts, own, parts)
+    return 2 * total**2 / doubled
 
 
 class _Rest(NamedTuple):
-    """The linear problem at some weights: whitened residuals and basis, leverages, triangle.
+    """The linear problem at some weights: whitened residuals and orthonormal columns, leverages, triangle.
 
     `criterion` is −2·ln of the restricted likelihood, Σ ln σ² + ln det(JᵀV⁻¹J) + Σ r²/σ².
     """
 
     variance: np.ndarray
     residuals: np.ndarray
-    basis: np.ndarray
+    columns: np.ndarray
     leverages: np.ndarray
     triangle: np.ndarray
     criterion: float
@@ -234,32 +312,38 @@ class _Rest(NamedTuple):
 
 def _restricted(scatter: Scatter, variance: np.ndarray) -> _Rest | None:
     """Fit the linear problem with these variances; None where the data leave a direction open."""
-    length = np.linalg.norm(scatter.slopes, axis=0)
-    if not ((length > 0) & np.isfinite(length)).all() or not (variance > 0).all():
+    basis, count = scatter.basis, len(variance)
+    if basis is None or not (variance > 0).all():
         return None
-    size = np.sqrt(variance)
-    basis, triangle = np.linalg.qr(scatter.slopes / length / size[:, None])
-    diagonal = np.abs(np.diag(np.asarray(triangle)))
-    if len(diagonal) and diagonal.min() <= _ROUNDING * diagonal.max():
+    columns = basis.columns / _in_pieces(np.sqrt(variance) / scatter.sizes, 1.0)[:, :, None]
+    try:
+        upper = np.linalg.cholesky((columns.swapaxes(1, 2) @ columns).sum(axis=0)).T
+    except np.linalg.LinAlgError:
         return None
-    residuals = scatter.residuals / size
-    residuals = residuals - basis @ (basis.T @ residuals)
-    criterion = np.log(variance).sum() + 2 * np.log(diagonal).sum() + residuals @ residuals
-    leverages = np.einsum("ij,ij->i", basis, basis)
-    return _Rest(variance, residuals, basis, leverages, triangle, float(criterion))
+    columns = columns @ np.linalg.inv(upper)
+    residuals = _in_pieces(scatter.residuals / np.sqrt(variance))
+    moved = (columns.swapaxes(1, 2) @ residuals[:, :, None]).sum(axis=0)
+    residuals = (residuals - (columns @ moved)[:, :, 0]).ravel()[:count]
+    columns = np.concatenate(columns)[:count]
+    criterion = np.log(variance).sum() + 2 * np.log(np.diag(upper)).sum() + residuals @ residuals
+    leverages = np.einsum("ij,ij->i", columns, columns)
+    return _Rest(variance, residuals, columns, leverages, upper @ basis.triangle, float(criterion))
 
 
-def _coefficients(terms: np.ndarray, rest: _Rest) -> np.ndarray:
-    """Non-negative least squares of r²/(1 − h) on the terms."""
+def _coefficients(scatter: Scatter, rest: _Rest) -> np.ndarray:
+    """Non-negative least squares of r²/(1 − h) on the terms, group by group."""
     spare = np.maximum(1 - rest.leverages, _LEAST_SPARE)
     squares = rest.residuals**2 * rest.variance / spare
     weights = np.sqrt(spare / 2) / rest.variance
-    table = np.column_stack([terms, squares]) * weights[:, None]
-    length = np.linalg.norm(table, axis=0)
-    length = np.where(length > 0, length, 1.0)
-    triangle = np.asarray(np.linalg.qr(table / length, mode="r"))
-    found = nnls(triangle[:, :-1], triangle[:, -1])[0] * length[-1] / length[:-1]
-    constants = terms[:, ::TERMS]
-    mean = (constants > 0).T @ squares / np.maximum(constants.sum(axis=0), 1e-300)
-    found[::TERMS] = np.maximum(found[::TERMS], _LEAST_CONSTANT * mean)
+    found = np.zeros((len(scatter.members), TERMS))
+    for group, points in enumerate(scatter.members):
+        terms = scatter.terms[points]
+        table = np.column_stack([terms, squares[points]]) * weights[points, None]
+        length = np.linalg.norm(table, axis=0)
+        length = np.where(length > 0, length, 1.0)
+        table = table / length
+        triangle = triangle_of(table[:, :-1], table[:, -1])
+        found[group] = nnls(triangle[:, :-1], triangle[:, -1])[0] * length[-1] / length[:-1]
+        mean = squares[points].sum() / max(terms[:, 0].sum(), 1e-300)
+        found[group, 0] = max(found[group, 0], _LEAST_CONSTANT * mean)
     return found

@@ -6,20 +6,28 @@ the weights settle. Fewer than 20 points to spare are never weighed. Each trace 
 where traces are short, all have one together, in units of their largest signals. A robust loss keeps even
 noise: it makes outliers pull less, and an estimate from their squares would take a few of them for noise that
 grows with the signal.
+
+Weights must not hide a misfit: a trace that the law does not describe has large residuals, and would hardly
+weigh. So where neighbouring residuals follow each other (see `order`), the noise is taken from the
+differences of neighbours, in which a smooth misfit has no part; and where the misfit is far larger than that
+noise, the noise stays even.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from helpers.fitting.minimise import Minimum
+from helpers.fitting.order import DOUBT, normal_scores, order
 from helpers.fitting.problem import Problem
 from helpers.fitting.variance_function import (
     TERMS,
     Scatter,
     VarianceFunction,
+    differences,
     estimate,
     freedoms,
     threshold,
@@ -32,11 +40,14 @@ FEWEST_EACH = 30  # points of each trace for functions of their own
 _SUSPECT = 2.71  # 2·ΔREML from which on few points look uneven (even noise: one case in twenty or so)
 _ROUNDS, _SETTLED = 6, 1e-3
 _ROUNDING = 10.0  # times the problem's floor
+_GROSS = 3.0  # times the noise of neighbouring points: larger residuals are mostly misfit
+_TOLD = 0.1  # relative difference of the residuals' size from the noise that is worth a word
+
+_Search = Callable[[Problem, np.ndarray], Minimum]
+_Weighed = tuple[Problem, Minimum]
 
 
-def weighed(
-    problem: Problem, minimum: Minimum, free: np.ndarray, search: Callable[[Problem, np.ndarray], Minimum]
-) -> tuple[Problem, Minimum]:
+def weighed(problem: Problem, minimum: Minimum, free: np.ndarray, search: _Search) -> _Weighed:
     """Return problem and minimum with the weights that the residuals ask for; as they are where they do not.
 
     Parameters
@@ -49,18 +60,33 @@ def weighed(
     search : callable
         Minimises a problem from a point on.
     """
+    even = problem, minimum
     if problem.likelihoods[0].loss != "linear" or not minimum.converged:
-        return problem, minimum
+        return even
     if not is_uneven(problem, minimum.x, free):
-        return problem, minimum
+        return even
+    if is_structured(problem, minimum.x):
+        found = _by_neighbours(problem, minimum, free, search)
+        return even if _size(*found, free) > _GROSS else found
+    found = _settled(problem, minimum, free, search, variance_functions)
+    if found[1].triangle is not None and is_structured(found[0], found[1].x):
+        # Even weights did not see a misfit of the quiet part. However large it is, it is to be seen now.
+        return _by_neighbours(problem, minimum, free, search)
+    return found
+
+
+def _settled(problem: Problem, minimum: Minimum, free, search: _Search, estimated) -> _Weighed:
+    """Weigh and fit again until the weights settle."""
     before, best = None, (problem, minimum)
     for _ in range(_ROUNDS):
-        functions = variance_functions(problem, minimum.x, free)
+        functions = estimated(problem, minimum.x, free)
         if functions is None:
             break
         problem = problem.weighed(functions, minimum.x)
         sizes = np.concatenate([each.sigma for each in problem.likelihoods])
-        minimum = search(problem, minimum.x)
+        further = search(problem, minimum.x)
+        path, evaluations = minimum.path + further.path, minimum.evaluations + further.evaluations
+        minimum = replace(further, path=path, evaluations=evaluations)
         if minimum.triangle is None:
             break
         best = problem, minimum
@@ -68,6 +94,30 @@ def weighed(
             break
         before = sizes
     return best
+
+
+def _by_neighbours(problem: Problem, minimum: Minimum, free: np.ndarray, search: _Search) -> _Weighed:
+    """Weigh by the noise of neighbouring points where that is not even; leave all as it is elsewhere."""
+    scatter = _differences(problem, minimum.x, free)
+    if scatter is None or min(len(each) for each in scatter.members) < FEWEST:
+        return problem, minimum
+    found = estimate(scatter)
+    if found is None or found.gain <= threshold(len(scatter.members)):
+        return problem, minimum
+    return _settled(problem, minimum, free, search, _functions_of_neighbours)
+
+
+def _size(problem: Problem, minimum: Minimum, free: np.ndarray) -> float:
+    """Size of the residuals in units of the noise."""
+    return np.sqrt(2 * minimum.cost / max(_spare(problem, free), 1))
+
+
+def is_structured(problem: Problem, x: np.ndarray) -> bool:
+    """Whether the residuals of some trace follow each other, as those of a wrong law do."""
+    traces = problem.measurement.traces
+    rows = zip(problem.likelihoods, problem.curves(x), traces, strict=True)
+    scores = [normal_scores(each.scaled(curve, trace.signal)) for each, curve, trace in rows]
+    return min(order(each)[0] for each in scores) * len(traces) < DOUBT
 
 
 def is_uneven(problem: Problem, x: np.ndarray, free: np.ndarray) -> bool:
@@ -92,7 +142,17 @@ def variance_functions(
     problem: Problem, x: np.ndarray, free: np.ndarray
 ) -> tuple[VarianceFunction, ...] | None:
     """Estimate each trace's variance function at x; None where the data leave it open."""
-    scatter = _scatter(problem, x, free)
+    return _functions(problem, x, _scatter(problem, x, free))
+
+
+def _functions_of_neighbours(problem: Problem, x: np.ndarray, free: np.ndarray):
+    """Estimate each trace's variance function at x from the differences of neighbouring residuals."""
+    return _functions(problem, x, _differences(problem, x, free))
+
+
+def _functions(
+    problem: Problem, x: np.ndarray, scatter: Scatter | None
+) -> tuple[VarianceFunction, ...] | None:
     found = None if scatter is None else estimate(scatter)
     if found is None:
         return None
@@ -143,17 +203,25 @@ def noise_in_words(problem: Problem, minimum: Minimum, free: np.ndarray, size: f
             words.append(name + likelihood.function.words(largest, unit))
     told = "; ".join(words)
     if problem.likelihoods[0].function is not None:
-        return told
-    if measurement.noise != "estimated":
-        return f"{told} everywhere (taken to be even)"
+        if abs(size - 1) <= _TOLD:
+            return told
+        return f"{told} (by neighbouring points; the residuals are {size:.2g} times as large)"
+    return f"{told} everywhere ({_why_even(problem, x, free)})"
+
+
+def _why_even(problem: Problem, x: np.ndarray, free: np.ndarray) -> str:
+    if problem.measurement.noise != "estimated":
+        return "taken to be even"
     if problem.likelihoods[0].loss != "linear":
-        return f"{told} everywhere (taken to be even, as always with a robust loss)"
+        return "taken to be even, as always with a robust loss"
     if is_suspect(problem, x, free):
         return (
-            f"{told} everywhere (taken to be even, but the residuals look uneven: too few points to estimate"
-            " the noise, so give the standard errors if you know them)"
+            "taken to be even, but the residuals look uneven: too few points to estimate the noise, so give"
+            " the standard errors if you know them"
         )
-    return f"{told} everywhere (the residuals do not ask for more)"
+    if _spare(problem, free) >= FEWEST and is_structured(problem, x):
+        return "taken to be even, because the residuals are not noise alone"
+    return "the residuals do not ask for more"
 
 
 def _active(problem: Problem, x: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -206,3 +274,10 @@ def _scatter(problem: Problem, x: np.ndarray, free: np.ndarray) -> Scatter | Non
         sizes=sizes,
         groups=np.repeat(_groups(problem), lengths),
     )
+
+
+def _differences(problem: Problem, x: np.ndarray, free: np.ndarray) -> Scatter | None:
+    scatter = _scatter(problem, x, free)
+    if scatter is None:
+        return None
+    return differences(scatter, [len(trace) for trace in problem.measurement.traces])

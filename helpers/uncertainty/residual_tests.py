@@ -13,9 +13,8 @@ from scipy.signal import lfilter
 from scipy.special import xlogy
 
 from helpers.fitting import Fit
+from helpers.fitting.order import DOUBT, normal_scores, order
 
-_DOUBT = 0.01  # p value below which residuals are called structured, or the noise wrong
-_FEWEST_BLOCKS = 12
 _ROUNDING = 10.0  # in units of what the law's accuracy leaves
 _POOLED = 10.0  # counts expected in a pool, so that its residual is nearly normal
 _FEWEST_POOLS = 5
@@ -145,7 +144,7 @@ def misfit(fit: Fit) -> Misfit:
     p_size = min(min(each.p_size for each in tests) * len(tests), 1.0)
     tests = _with_correlation(fit, rows, tests)
     correlation = max(each.rho for each in tests)
-    return Misfit(bool(p < _DOUBT), float(p), float(p_size), tests, correlation, rows.widening(tests))
+    return Misfit(bool(p < DOUBT), float(p), float(p_size), tests, correlation, rows.widening(tests))
 
 
 class _Rows:
@@ -200,22 +199,17 @@ def _tested(fit: Fit, rows: _Rows, j: int) -> TraceTest:
     name = trace.name or (f"trace {j + 1}" if len(fit.traces) > 1 else "the trace")
     is_rounding = is_too_faint = False
     if likelihood.noise == "poisson":
-        scores = _normal(_pooled(curve, trace.signal))
+        scores = normal_scores(_pooled(curve, trace.signal))
         is_too_faint = len(scores) < _FEWEST_POOLS
         p_size, size = _size_of_counts(rows, j)
     else:
-        scores = _normal(residuals)
+        scores = normal_scores(residuals)
         length = np.linalg.norm(trace.signal / likelihood.sigma)
         is_rounding = bool(np.linalg.norm(residuals) <= _ROUNDING * fit.law.accuracy * length)
         p_size, size = _size(rows, j)
-    p, block, correlation = (1.0, 1, 0.0) if is_rounding or is_too_faint else _order(scores)
-    found = bool(p * len(fit.traces) < _DOUBT)
+    p, block, correlation = (1.0, 1, 0.0) if is_rounding or is_too_faint else order(scores)
+    found = bool(p * len(fit.traces) < DOUBT)
     return TraceTest(name, found, p, block, correlation, p_size, size, is_rounding, is_too_faint)
-
-
-def _normal(residuals: np.ndarray) -> np.ndarray:
-    """Return the residuals' normal scores."""
-    return stats.norm.ppf(stats.rankdata(residuals) / (len(residuals) + 1))
 
 
 def _pooled(expected: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -231,27 +225,6 @@ def _pooled(expected: np.ndarray, counts: np.ndarray) -> np.ndarray:
         del starts[-1]  # what is left at the end belongs to the last pool
     wanted, seen = np.add.reduceat(expected, starts), np.add.reduceat(counts, starts)
     return (seen - wanted) / np.sqrt(np.maximum(wanted, _FEW_COUNTS))
-
-
-def _order(scores: np.ndarray) -> tuple[float, int, float]:
-    """P value, block and correlation of the clearest agreement between neighbours."""
-    lengths = [1]
-    while 2 * lengths[-1] * _FEWEST_BLOCKS <= len(scores):
-        lengths.append(2 * lengths[-1])
-    found = [(*_agreement(scores, length), length) for length in lengths]
-    p, correlation, block = min(found)
-    return min(p * len(found), 1.0), block, correlation
-
-
-def _agreement(scores: np.ndarray, length: int) -> tuple[float, float]:
-    """P value and correlation of neighbouring sums over `length` scores."""
-    count = len(scores) // length
-    sums = scores[: count * length].reshape(count, length).sum(axis=1)
-    products = sums[:-1] * sums[1:]
-    size = np.sqrt(products @ products)
-    if size == 0:
-        return 1.0, 0.0
-    return float(stats.norm.sf(products.sum() / size)), float(products.sum() / (sums @ sums))
 
 
 def _size(rows: _Rows, j: int) -> tuple[float, float]:
@@ -334,7 +307,7 @@ def _explained_by(fit: Fit, rows: _Rows, j: int, test: TraceTest) -> float:
     if np.sqrt(np.mean(left**2)) > _SMALL * np.ptp(curve):
         return 0.0
     rho = _correlation(residuals, rows.directions[j])
-    left_over = _order(_normal(residuals[1:] - rho * residuals[:-1]))[0]
+    left_over = order(normal_scores(residuals[1:] - rho * residuals[:-1]))[0]
     return rho if left_over > _EXPLAINED else 0.0
 
 
