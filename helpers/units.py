@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _SECONDS = {
     "s": 1.0,
@@ -20,6 +21,28 @@ _SECONDS = {
     "min": 60.0,
     "h": 3600.0,
 }
+_PREFIXES = {
+    "fs": r"femto|f|飞|飛|フェムト|фемто|ф",
+    "ps": r"pico|piko|p|皮|ピコ|пико|п",
+    "ns": r"nano|n|纳|奈|納|ナノ|нано|н",
+    # "?" and the like are what becomes of the micro sign in a wrong encoding
+    "us": r"mi[ck]ro|\\?mu|u|μ|âμ|æ|\?|\ufffd|微|マイクロ|микро|мк",
+    "ms": r"mill?i|m|毫|ミリ|милли|м",
+    "s": "",
+}
+_SECOND = (
+    r"s|secs?|sek|seg|second(?:s|e|es|i|o)?|sekund(?:e|en|er|y|a)?|segundos?|秒|秒钟"
+    r"|с|сек|секунд\w?|saniye|sn"
+)
+_SPELLINGS = {unit: re.compile(rf"(?:{prefix})[\s-]?(?:{_SECOND})") for unit, prefix in _PREFIXES.items()}
+_SPELLINGS["min"] = re.compile(r"mins?|minut(?:e|en|es|os|i|a|o)?|分|分钟|分鐘|мин")
+_SPELLINGS["h"] = re.compile(r"h|hrs?|hours?|stunden?|heures?|horas?|or[ae]|小时|小時|ч")
+_SCALED = re.compile(
+    r"[x×*·]?\s*(?:1?e|(?:1[x×*·])?10\s*(?:\^|\*\*)?)\s*\(?\{?([-−]?\d{1,2})\}?\)?[\s*·×]*s(?:ec\w*)?",
+    re.IGNORECASE,
+)
+_POWERS = {0: "s", -3: "ms", -6: "us", -9: "ns", -12: "ps", -15: "fs"}
+_LOWER_MU = str.maketrans({"µ": "μ", "Μ": "μ"})
 _DENSITY = re.compile(
     r"(?:(?:10(?:\^|\*\*)(?P<power>[+-]?\d+)|(?P<factor>\d+(?:\.\d*)?(?:e[+-]?\d+)?))[\s*×·]*)?"
     r"(?P<reciprocal>1/)?(?P<length>cm|m)(?P<exponent>(?:\^|\*\*)?-?3|⁻?³)",
@@ -57,6 +80,27 @@ def is_time(unit: str) -> bool:
     (True, False)
     """
     return unit.strip() in _SECONDS
+
+
+def known_time_unit(word: str) -> str | None:
+    """Return the unit of time that a word of a file means, as `seconds` writes it, or None.
+
+    Understands what instruments and spreadsheets write: any case ("US", "Nsec"), words in several languages
+    ("Mikrosekunden", "纳秒"), powers of ten ("10^-9 s") and a micro sign that lost its encoding. "MS" is a
+    millisecond: no decay is measured in megaseconds.
+
+    Examples
+    --------
+    >>> known_time_unit("NS"), known_time_unit("Mikrosekunden"), known_time_unit("K")
+    ('ns', 'us', None)
+    """
+    plain = unicodedata.normalize("NFKC", word).strip().strip("$.").replace("\\,", "").replace("$", "")
+    plain = plain.translate(_LOWER_MU).lower()
+    for unit, spelling in _SPELLINGS.items():
+        if spelling.fullmatch(plain):
+            return unit
+    scaled = _SCALED.fullmatch(plain)
+    return _POWERS.get(int(scaled[1].replace("−", "-"))) if scaled else None
 
 
 def density_in_cm3(unit: str) -> float | None:

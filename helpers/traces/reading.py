@@ -1,27 +1,29 @@
 """Text files of numbers as instruments and spreadsheets write them: understood whole, or refused by row.
 
 Nothing is guessed cell by cell. The file's dialect (separator and decimal mark) is the one in which most
-lines are rows of numbers; from the first such line on every line must be one, but for blank lines and
-comments. What stands before it is the preamble, where no spoilt row of numbers may hide.
+lines are rows of numbers; from the first such line on every line is one, but for blank lines, comments and a
+last line END. A cell that is no number is kept as its text, and refused where its column is chosen
+(`helpers.traces.cells`). What stands before the first row is the preamble, where no spoilt row may hide.
 """
 
 from __future__ import annotations
 
-import io
 import re
+from array import array
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from helpers.traces.dialects import BLANKS, CELL_ERROR, Dialect, recognise
+from helpers.traces.header import header, is_header
+from helpers.traces.numbers import western
 from helpers.traces.table import Table
 from helpers.traces.texts import read_lines, shown, warn
-from helpers.units import is_time
 
 _LONGEST_LINE = 20_000  # characters
-_LARGEST_VALUE = 1e100  # its cube is still a number
 _SEEN_AT_END = 200  # rows that are compared with the last one
+_SEEN_FOR_COLUMNS = 400  # lines that tell which columns hold numbers
 _REMEDY = "correct or delete the row, or mark it as a comment with '#'"
 _NO_WORD = re.compile(r"[\W\d_eEdD]*\d[\W\d_eEdD]*")
 _LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
@@ -30,15 +32,17 @@ _NO_VALUE = re.compile(r"\W*|=.*|[+-]?(nan|inf|infinity)\b.*|n/?a|null|none|true
 _CUT_THOUSANDS = re.compile(r"[^,]*,[+-]?[1-9][0-9]{0,2},[0-9]{3}(\.[0-9]*)?")
 _NOT_ZERO = re.compile(r"[+-]?[0.]*[1-9]")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+_END = re.compile(r"[\W_]*(end|ende|fin|fine|eof|end of (data|file))[\W_]*", re.IGNORECASE)
 
 
 def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
-    """Read the numbers of a text file, or refuse the file and say where and why.
+    """Read the columns of a text file, or refuse the file and say where and why.
 
     Separators may be comma, semicolon, tab or blanks; the decimal mark a point or a comma (`decimal` settles
     it where a file is ambiguous); the encoding UTF-8, UTF-16, UTF-32 or Latin-1; lines may end in any way
-    and the whole be packed with gzip. Numbers may be quoted and have Fortran's D exponents. Comments that
-    read like rows of numbers, and a last row that seems to be cut off, are told by a warning.
+    and the whole be packed with gzip. Numbers may be quoted, have Fortran's D exponents, thousands that are
+    marked beyond doubt (1'234, 12,34,567) and digits of other scripts. Comments that read like rows of
+    numbers, and a last row that seems to be cut off, are told by a warning.
 
     Raises
     ------
@@ -51,70 +55,122 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
         raise ValueError(f"decimal = {decimal!r}: give '.' or ','")
     path = Path(path)
     file = path.name
-    lines = read_lines(path)
+    lines = [western(line) for line in read_lines(path)]
     if max(map(len, lines)) > _LONGEST_LINE:
         row = 1 + max(range(len(lines)), key=lambda index: len(lines[index]))
         raise ValueError(f"{file}, row {row}: the line is too long; write one point per row, in columns")
     dialect, width = recognise(file, lines, decimal)
-    first = _first_row(file, lines, dialect, width)
-    rows, cells = _rows_of_numbers(file, lines, dialect, width, first)
+    filled = _filled(lines, dialect, width)
+    first = _first_row(lines, dialect, width, filled)
+    rows, values, texts = _rows_of_numbers(file, lines, dialect, width, first)
     _warn_of_hidden_rows(file, lines, dialect, width, rows)
-    _warn_of_a_cut_end(file, lines, rows, cells)
+    _warn_of_a_cut_end(file, lines, rows, dialect)
     above = tuple(lines[: first - 1])
-    names, units = _header(file, above, dialect, width)
+    names, units = header(file, above, dialect, width, min(filled))
     if decimal is None:
-        _refuse_thousands(file, rows, cells, dialect)
-    doubt = "" if names else _doubt(cells, dialect.separator)
-    return Table(file, _values(file, rows, cells), np.array(rows), names, units, above, doubt=doubt)
+        _refuse_thousands(file, lines, rows, dialect)
+    doubt = "" if names else _doubt(lines, rows, dialect)
+    beside = _words_beside(lines, rows, texts, filled)
+    return Table(file, values, np.array(rows), names, units, above + beside, texts, doubt)
 
 
-def _first_row(file: str, lines: list[str], dialect: Dialect, width: int) -> int:
-    """Return the row where the numbers begin; no line before it may be a spoilt row of numbers."""
+def _filled(lines: list[str], dialect: Dialect, width: int) -> list[int]:
+    """Return the columns that hold numbers in most rows; the others may begin with words."""
+    counts, rows = np.zeros(width, int), 0
+    sample = (
+        lines
+        if len(lines) < 2 * _SEEN_FOR_COLUMNS
+        else lines[:_SEEN_FOR_COLUMNS] + lines[-_SEEN_FOR_COLUMNS:]
+    )
+    for line in sample:
+        fields = dialect.fields(line)[:width]
+        numbers = [k for k, field in enumerate(fields) if dialect.is_number(field)]
+        if len(numbers) > 1:
+            rows += 1
+            counts[numbers] += 1
+    return [int(k) for k in np.flatnonzero(2 * counts >= rows)]
+
+
+def _first_row(lines: list[str], dialect: Dialect, width: int, filled: list[int]) -> int:
+    """Return the row where the numbers begin, or an earlier one that is a spoilt row of numbers."""
     beside: tuple[int, list[str]] = (0, [])  # the line just above, but for comments
     for row, line in enumerate(lines, 1):
         if dialect.is_comment(line, width):
             continue
         fields = dialect.fields(line)
-        if fields and dialect.are_numbers(fields):
-            if len(beside[1]) == width and dialect.is_number(beside[1][1]):
-                raise ValueError(_why_no_row(file, *beside, dialect, width))
+        cells = [fields[k] for k in filled if k < len(fields)]
+        if len(fields) > 1 and cells and dialect.are_numbers(cells):
+            _, above = beside
+            is_spoilt = len(above) == len(filled) > 1 and dialect.is_number(above[1]) and not is_header(above)
+            return beside[0] if is_spoilt else row
+        beside = row, cells
+        if fields and _is_spoilt(line, cells, dialect, len(filled)):
             return row
-        beside = row, fields
-        if not fields:
-            continue
-        if _is_spoilt(line, fields, dialect, width):
-            raise ValueError(_why_no_row(file, row, fields, dialect, width))
     raise AssertionError("a recognised dialect has a row of numbers")
 
 
-def _is_spoilt(line: str, fields: list[str], dialect: Dialect, width: int) -> bool:
-    if not fields or (_DATE.match(fields[0]) and not any(map(dialect.is_number, fields))):
+def _is_spoilt(line: str, cells: list[str], dialect: Dialect, width: int) -> bool:
+    if not cells or (_DATE.match(cells[0]) and not any(map(dialect.is_number, cells))):
         return False
     if _NO_WORD.fullmatch(line):
         return True
-    if len(fields) != width:
+    if len(cells) != width or is_header(cells):
         return False
-    others = any(_LIKE_A_NUMBER.match(field) for field in fields[1:])
-    if _NO_VALUE.fullmatch(fields[0]) or CELL_ERROR.fullmatch(fields[0]):
-        return others or bool(re.search(r"\w", fields[0]))
-    return dialect.is_number(fields[0]) or (others and bool(_LIKE_A_NUMBER.match(fields[0])))
+    others = any(_LIKE_A_NUMBER.match(field) for field in cells[1:])
+    if _NO_VALUE.fullmatch(cells[0]) or CELL_ERROR.fullmatch(cells[0]):
+        return others or bool(re.search(r"\w", cells[0]))
+    return dialect.is_number(cells[0]) or (others and bool(_LIKE_A_NUMBER.match(cells[0])))
 
 
 def _rows_of_numbers(
     file: str, lines: list[str], dialect: Dialect, width: int, first: int
-) -> tuple[list[int], list[str]]:
-    """Return row numbers and rows in one plain form: commas between the fields, decimal points."""
-    rows, cells = [], []
-    for row, line in enumerate(lines[first - 1 :], first):
+) -> tuple[list[int], np.ndarray, dict[tuple[int, int], str]]:
+    """Return the rows, their values and the texts of the cells that are no numbers."""
+    last = _last_row(lines)
+    rows: list[int] = []
+    values, texts = array("d"), dict[tuple[int, int], str]()
+    for row, line in enumerate(lines[first - 1 : last], first):
         fields = dialect.fields(line)
-        if len(fields) == width and dialect.are_numbers(fields):
-            rows.append(row)
-            if dialect.decimal == ",":
-                fields = [field.replace(",", ".") for field in fields]
-            cells.append(",".join(fields))
-        elif line.strip() and not dialect.is_comment(line, width):
-            raise ValueError(_why_no_row(file, row, fields, dialect, width))
-    return rows, cells
+        if not fields or dialect.is_comment(line, width):
+            continue
+        if len(fields) > width:
+            empty = f"column {fields.index('') + 1} is empty, " if "" in fields else ""
+            raise ValueError(
+                f"{file}, row {row}: {empty}{len(fields)} field(s) where most rows have {width}; a value is"
+                " missing"
+                f" or one too many; {_REMEDY}"
+            )
+        for column, field in enumerate(fields):
+            value = _value(dialect.number(field))
+            values.append(value)
+            if value != value and field:
+                texts[len(rows), column] = field
+        values.extend([float("nan")] * (width - len(fields)))
+        rows.append(row)
+    return rows, np.array(values).reshape(len(rows), width), texts
+
+
+def _value(number: str | None) -> float:
+    """Return a number, or NaN where it is none, overflows or would vanish."""
+    value = float("nan") if number is None else float(number)
+    vanishes = value == 0 and number is not None and _NOT_ZERO.match(number)
+    return float("nan") if vanishes or not isfinite(value) else value
+
+
+def _last_row(lines: list[str]) -> int:
+    """Return the last row that counts: some instruments close a table with a line END."""
+    last = len(lines)
+    while last > 1 and not lines[last - 1].strip(BLANKS + ",;"):
+        last -= 1
+    return last - 1 if last > 1 and _END.fullmatch(lines[last - 1]) else last
+
+
+def _words_beside(
+    lines: list[str], rows: list[int], texts: dict[tuple[int, int], str], filled: list[int]
+) -> tuple[str, ...]:
+    """Return the lines with words beside their numbers, where some oscilloscopes write their settings."""
+    places = sorted({index for index, column in texts if column not in filled})[:100]
+    return tuple(lines[rows[index] - 1] for index in places)
 
 
 def _warn_of_hidden_rows(file: str, lines: list[str], dialect: Dialect, width: int, rows: list[int]) -> None:
@@ -123,65 +179,34 @@ def _warn_of_hidden_rows(file: str, lines: list[str], dialect: Dialect, width: i
     if hidden:
         warn(
             f"{file}, row {hidden[0]}: {shown(lines[hidden[0] - 1])} is left out as a comment, but reads like"
-            f" a row of numbers ({len(hidden)} such in the file); if it is one, remove the mark",
+            f" a row of numbers ({len(hidden)} such in the file); if it is one, remove the mark"
         )
 
 
-def _warn_of_a_cut_end(file: str, lines: list[str], rows: list[int], cells: list[str]) -> None:
-    *others, last = [len(line.rpartition(",")[2].partition(".")[2]) for line in cells[-_SEEN_AT_END:]]
+def _warn_of_a_cut_end(file: str, lines: list[str], rows: list[int], dialect: Dialect) -> None:
+    ends = [(dialect.fields(lines[row - 1]) or [""])[-1] for row in rows[-_SEEN_AT_END:]]
+    *others, last = [len(end.rpartition(dialect.decimal)[2]) if dialect.decimal in end else 0 for end in ends]
     if rows[-1] == len(lines) and len(others) > 9 and last < min(others) == max(others):
         warn(
             f"{file}, row {rows[-1]}: the file seems to be cut off in {shown(lines[-1])}, whose last number"
-            " is shorter than all before it; copy the file again, or delete the row",
+            " is shorter than all before it; copy the file again, or delete the row"
         )
 
 
-def _why_no_row(file: str, row: int, fields: list[str], dialect: Dialect, width: int) -> str:
-    column, bad = next(
-        ((column, field) for column, field in enumerate(fields, 1) if not dialect.is_number(field)), (0, "")
-    )
-    if not column:
-        cause = f"{len(fields)} field(s) where most rows have {width}; a value is missing or one too many"
-    elif not bad:
-        cause = f"the field in column {column} is empty, its value is missing"
-    else:
-        cause = f"{shown(bad)} is not a finite number"
-        if dialect._replace(decimal="," if dialect.decimal == "." else ".").is_number(bad):
-            cause += f" where the decimal mark is {dialect.decimal!r}"
-    return f"{file}, row {row}: {cause}; {_REMEDY}"
+def _plain_rows(lines: list[str], rows: list[int], dialect: Dialect):
+    """Yield each row with its fields as Python writes numbers; what is none stays as it is."""
+    for row in rows:
+        yield row, [dialect.number(field) or field for field in dialect.fields(lines[row - 1])]
 
 
-def _header(
-    file: str, above: tuple[str, ...], dialect: Dialect, width: int
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the column names and the units from the last lines above the numbers, or empty tuples."""
-    filled = [(row, line) for row, line in enumerate(above, 1) if re.search(r"[^\W\d_]", line)]
-    words: list[tuple[str, ...]] = []
-    for row, line in filled:
-        is_comment = dialect.is_comment(line, width)
-        fields = tuple(dialect.fields(line.strip(BLANKS).lstrip("#%!;/ ")))
-        if dialect.separator and row == len(above) and not is_comment and len(fields) not in (1, width):
-            raise ValueError(
-                f"{file}, row {row}: {len(fields)} column names but {width} columns of numbers follow;"
-                " correct the line, or mark it as a comment with '#'"
-            )
-        if len(fields) == width or not is_comment:  # a header may stand above other comments
-            words.append(() if any(map(dialect.is_number, fields)) else fields)
-    words = [fields if len(fields) == width else () for fields in words[-4:]]
-    for index, fields in reversed(list(enumerate(words))):  # Origin writes a remark below names and units
-        if fields and is_time(fields[0].strip("[]()")):
-            return (words[index - 1] if index else ()), tuple(word.strip("[]()") for word in fields)
-    return (words[-1] if words else ()), ()
-
-
-def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: Dialect) -> None:
+def _refuse_thousands(file: str, lines: list[str], rows: list[int], dialect: Dialect) -> None:
     """Refuse a file in which every decimal mark could as well be a thousands separator (1,234)."""
-    if dialect == (",", "."):
+    if (dialect.separator, dialect.decimal) == (",", "."):
         return
     first = 0
     marked, short, long = set[int](), set[int](), set[int]()
-    for row, line in zip(rows, cells, strict=True):
-        for column, field in enumerate(line.split(",")):
+    for row, fields in _plain_rows(lines, rows, dialect):
+        for column, field in enumerate(fields):
             if "." not in field:
                 (short if len(field) < 4 else long).add(column)
             elif _MAYBE_THOUSANDS.fullmatch(field):
@@ -194,34 +219,18 @@ def _refuse_thousands(file: str, rows: list[int], cells: list[str], dialect: Dia
         return
     raise ValueError(
         f"{file}, row {first}: {dialect.decimal!r} may be the decimal mark or a thousands separator, nothing"
-        f" in the file tells; give decimal={dialect.decimal!r} if it is the decimal mark, else remove it"
+        f' in the file tells; give decimal="{dialect.decimal}" if it is the decimal mark, else'
+        f' decimal="{"," if dialect.decimal == "." else "."}"'
     )
 
 
-def _doubt(cells: list[str], separator: str) -> str:
+def _doubt(lines: list[str], rows: list[int], dialect: Dialect) -> str:
     """Return why three nameless columns may be two, with the numbers of one cut at their commas or blanks."""
-    if separator == "," and not any("." in line for line in cells):
+    if dialect.separator not in (",", ""):
+        return ""
+    cells = [",".join(fields) for _, fields in _plain_rows(lines, rows, dialect)]
+    if dialect.separator == "," and not any("." in line for line in cells):
         return "the comma may be the decimal mark as well as the separator"
-    if separator in (",", "") and all(map(_CUT_THOUSANDS.fullmatch, cells)):
+    if all(map(_CUT_THOUSANDS.fullmatch, cells)):
         return "the last two columns may be one number with thousands separators"
     return ""
-
-
-def _values(file: str, rows: list[int], cells: list[str]) -> np.ndarray:
-    text = "\n".join(cells).translate({ord("d"): "e", ord("D"): "E"})
-    table = pd.read_csv(io.StringIO(text), header=None, dtype="float64", na_filter=False)
-    values = table.to_numpy()
-    for index in np.flatnonzero((values == 0).any(axis=1)):
-        for field, value in zip(cells[index].split(","), values[index], strict=True):
-            if value == 0 and _NOT_ZERO.match(field):
-                raise ValueError(
-                    f"{file}, row {rows[index]}: {shown(field)}: too small, it would be read as zero;"
-                    " write 0 or rescale the column"
-                )
-    large = np.flatnonzero((np.abs(values) > _LARGEST_VALUE).any(axis=1))
-    if large.size:
-        raise ValueError(
-            f"{file}, row {rows[large[0]]}: {shown(cells[large[0]])}: too large, n^3 would overflow the"
-            " range of finite numbers; rescale the column, for instance to units of 10^16 cm^-3"
-        )
-    return values
