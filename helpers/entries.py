@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
+
+_MOST_DIGITS = 1000  # of a whole number; the largest double has 309
+_DEEPEST = 40  # brackets in each other; files of the workbook have seven
+_UNPAIRED = re.compile(
+    "[\ud800-\udfff]"
+)  # halves of a letter, as they stand in names of files that are no UTF-8
 
 
 def parse(content: bytes) -> dict:
@@ -16,7 +23,8 @@ def parse(content: bytes) -> dict:
     Raises
     ------
     ValueError
-        If it is no JSON object, if an entry stands in it twice, or if it holds NaN or Infinity.
+        If it is no JSON object, if an entry stands in it twice, or if it holds NaN, Infinity, a whole number
+        of thousands of digits or brackets in brackets without end.
 
     Examples
     --------
@@ -24,12 +32,52 @@ def parse(content: bytes) -> dict:
     {'G': 0}
     """
     try:
-        entries = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_once)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8") from None
+    if not text.strip():
+        raise ValueError("it is empty")
+    try:
+        entries = json.loads(text, parse_constant=_refuse, parse_int=_whole_number, object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it is no JSON text, or was cut off ({place}: {error.msg})") from None
     if not isinstance(entries, dict):
         raise ValueError("it does not begin with '{'")
+    _refuse_depth(entries)
     return entries
+
+
+def written(content: dict) -> str:
+    """Return the JSON text of entries, which `parse` reads back as they are.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinities, which JSON has no words for.
+
+    Examples
+    --------
+    >>> print(written({"name": "µ"}), end="")
+    {
+      "name": "µ"
+    }
+    """
+    return on_one_line(content, indent=2) + "\n"
+
+
+def on_one_line(value, *, indent: int | None = None) -> str:
+    """Return the JSON text of a value; halves of letters, which UTF-8 has no bytes for, by their numbers.
+
+    Examples
+    --------
+    >>> on_one_line({"k1": [1.0, 2.0]})
+    '{"k1": [1.0, 2.0]}'
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _UNPAIRED.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def take(entries: dict, *way: str):
@@ -122,11 +170,28 @@ def _wrong(value, way: tuple[str, ...], wanted: str) -> ValueError:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name!r} stands in it twice")
-    return dict(pairs)
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{_cut(repr(name))} stands in it twice")
+        found[name] = value
+    return found
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"it holds a whole number of {len(digits.lstrip('-'))} digits, which is too large")
+    return int(digits)
+
+
+def _refuse_depth(entries: dict) -> None:
+    level: list = [entries]
+    for _ in range(_DEEPEST):
+        level = [each for node in level for each in (node.values() if isinstance(node, dict) else node)]
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise ValueError("its brackets are nested too deeply")
 
 
 def _refuse(constant: str) -> None:
@@ -134,5 +199,8 @@ def _refuse(constant: str) -> None:
 
 
 def _shown(value) -> str:
-    shown = json.dumps(value)
+    return _cut(json.dumps(value))
+
+
+def _cut(shown: str) -> str:
     return shown if len(shown) <= 40 else shown[:37] + "..."

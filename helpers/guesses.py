@@ -1,12 +1,14 @@
 """Guesses kept beside a measurement's description, `NAME.guesses.json`: each with a name and its law.
 
-The panel writes the file, notebooks and fits read it.
+The panel writes the file, notebooks and fits read it. Whoever changes it reads it and writes it again while
+others wait, so that two panels on one file lose nothing of each other's.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ from helpers import entries
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
-from helpers.paths import DATA, write_text
+from helpers.paths import DATA, LARGEST_SMALL_FILE, alone, read_small, safe_name, write_text
 
 FORMAT = "recombination-workbook guesses, version 1"
+LONGEST = 60  # letters of a name
+_VERSION = re.compile(r"recombination-workbook guesses, version ([0-9]{1,9})")
+_KNOWN = 1
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def file_of(measurement: Measurement, folder: str | Path | None = None) -> Path:
     if measurement.file is not None:
         return measurement.file.with_name(f"{measurement.file.stem}.guesses.json")
     folder = DATA if folder is None else Path(folder)
-    name = "".join(each if each.isalnum() or each in "-_. " else "_" for each in measurement.name).strip(" .")
+    name = safe_name(measurement.name)
     if not name:
         raise ValueError(
             "guesses are kept under the measurement's name, and it has none: give it one with"
@@ -148,19 +153,21 @@ def save(
     Raises
     ------
     ValueError
-        Where the file cannot be read (see `load`), or a name in it belongs to a guess of another law.
+        Where the file cannot be read (see `load`), a name in it belongs to a guess of another law, or a value
+        is no finite number.
     """
     law = RateLaw() if law is None else law
     path = file_of(measurement) if path is None else Path(path)
-    held = _content(path, measurement)
-    others = {name: each for name, each in held.items() if entries.text(held, name, "law") != law.key}
-    if taken := set(others) & set(guesses):
-        raise ValueError(f"{path.name} has {', '.join(sorted(taken))} of another law: take another name")
     mine = {name: _entry(law, each) for name, each in guesses.items()}
-    for name, entry in mine.items():  # a guess that stays as it was keeps its densities
-        if name in held and held[name].get("values") == entry["values"]:
-            mine[name] = held[name]
-    return _write(path, measurement, others | mine)
+    with alone(path.parent):
+        held = _content(path, measurement)
+        others = {name: each for name, each in held.items() if entries.text(held, name, "law") != law.key}
+        if taken := set(others) & set(guesses):
+            raise ValueError(f"{path.name} has {', '.join(sorted(taken))} of another law: take another name")
+        for name, entry in mine.items():  # a guess that stays as it was keeps its densities
+            if name in held and held[name].get("values") == entry["values"]:
+                mine[name] = held[name]
+        return _write(path, measurement, others | mine)
 
 
 def add(
@@ -169,9 +176,10 @@ def add(
     law: Law | None = None,
     *,
     n0: Sequence[float] | None = None,
+    name: str = "",
     path: str | Path | None = None,
 ) -> Path:
-    """Keep one guess more, as "by hand, number 1" or the next number that is free; return the file's path.
+    """Keep one guess more; return the file's path.
 
     Parameters
     ----------
@@ -180,11 +188,14 @@ def add(
         As for `load`.
     n0 : sequence of float, optional
         See `Kept`.
+    name : str
+        By default "by hand, number 1" or the next number that is free.
 
     Raises
     ------
     ValueError
-        Where the file cannot be read (see `load`), or the measurement has none (see `file_of`).
+        Where the file cannot be read (see `load`), the measurement has none (see `file_of`), the name cannot
+        be (see `check_name`), or a value is no finite number.
 
     Examples
     --------
@@ -198,11 +209,74 @@ def add(
     """
     law = RateLaw() if law is None else law
     path = file_of(measurement) if path is None else Path(path)
-    held = _content(path, measurement)
-    number = 1
-    while (name := f"by hand, number {number}") in held:
-        number += 1
-    return _write(path, measurement, held | {name: _entry(law, values, n0)})
+    entry = _entry(law, values, n0)
+    with alone(path.parent):
+        held = _content(path, measurement)
+        if name:
+            check_name(name, held)
+        number = 1
+        while not name:
+            free = f"by hand, number {number}"
+            name, number = ("" if free in held else free), number + 1
+        return _write(path, measurement, held | {name: entry})
+
+
+def remove(
+    guess: Kept, measurement: Measurement, law: Law | None = None, *, path: str | Path | None = None
+) -> None:
+    """Take a guess out of its file.
+
+    Parameters
+    ----------
+    guess : Kept
+        As `read` gave it.
+    measurement, law, path
+        As for `load`.
+
+    Raises
+    ------
+    ValueError
+        Where the file has no such guess any more, or another one of this name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from helpers.traces import Trace
+    >>> mine = Measurement(Trace([0, 1], [2, 1], name="mine"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = add({"G": 0, "k1": 0.7, "k2": 0, "k3": 0}, mine, path=file_of(mine, folder))
+    ...     remove(read(mine, path=path)[0][0], mine, path=path)
+    ...     load(mine, path=path)
+    {}
+    """
+    law = RateLaw() if law is None else law
+    path = file_of(measurement) if path is None else Path(path)
+    with alone(path.parent):
+        held = _content(path, measurement)
+        found = held.get(guess.name)
+        if found is None or found["law"] != law.key or found.get("values") != guess.values:
+            raise ValueError(f"“{guess.name}” was changed or deleted in {path.name} by somebody else")
+        _write(path, measurement, {name: each for name, each in held.items() if name != guess.name})
+
+
+def check_name(name: str, taken: Container[str] = ()) -> None:
+    """Refuse a name that a guess cannot have.
+
+    Raises
+    ------
+    ValueError
+        For a name that is empty, too long or taken, or the automatic guess's.
+
+    Examples
+    --------
+    >>> check_name("slow", ["fast"])
+    """
+    if name == "automatic":
+        raise ValueError("“automatic” is the name of the automatic guess: choose another name")
+    if not name or len(name) > LONGEST:
+        raise ValueError(f"a name has 1 to {LONGEST} letters: choose another name")
+    if name in taken:
+        raise ValueError(f"“{name}” is the name of another guess: choose another name")
 
 
 def starts(measurement: Measurement, law: Law | None = None, *, path: str | Path | None = None) -> dict:
@@ -221,7 +295,8 @@ def _content(path: Path, measurement: Measurement) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        content = entries.parse(path.read_bytes())
+        content = entries.parse(read_small(path, "a file of guesses"))
+        _refuse_newer(path, content)
         entries.text(content, "format", choices=(FORMAT,))
         for name in ("t_unit", "density_unit"):
             found, wanted = entries.text(content, name), getattr(measurement, name)
@@ -232,9 +307,24 @@ def _content(path: Path, measurement: Measurement) -> dict[str, Any]:
             raise ValueError("guesses is no table of names")
         for name in held:
             entries.text(held, name, "law")
+    except _NewerError:
+        raise
     except ValueError as error:
         raise _refusal(path, error) from error
     return held
+
+
+class _NewerError(ValueError):
+    """The file was written by a newer workbook."""
+
+
+def _refuse_newer(path: Path, content: dict[str, Any]) -> None:
+    version = _VERSION.fullmatch(str(content.get("format")))
+    if version and int(version[1]) > _KNOWN:
+        raise _NewerError(
+            f"{path.name} was written by a newer workbook (version {version[1]} of these files, this one"
+            f" reads up to {_KNOWN}); update the workbook"
+        )
 
 
 def _refusal(path: Path, error: ValueError) -> ValueError:
@@ -249,14 +339,26 @@ def _write(path: Path, measurement: Measurement, guesses: Mapping[str, Any]) -> 
         "measurement": measurement.name,
         "t_unit": measurement.t_unit,
         "density_unit": measurement.density_unit,
-        "guesses": guesses,
     }
-    return write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    lines = [f"  {entries.on_one_line(name)}: {entries.on_one_line(each)}" for name, each in content.items()]
+    rows = [f"    {entries.on_one_line(name)}: {entries.on_one_line(each)}" for name, each in guesses.items()]
+    held = "{\n" + ",\n".join(rows) + "\n  }" if rows else "{}"
+    text = "{\n" + ",\n".join([*lines, f'  "guesses": {held}']) + "\n}\n"
+    if len(text.encode("utf-8")) > LARGEST_SMALL_FILE:
+        raise ValueError(
+            f"{path.name} would be larger than {LARGEST_SMALL_FILE >> 20} MiB with {len(guesses)} guesses;"
+            " delete some of them"
+        )
+    return write_text(path, text)
 
 
 def _entry(law: Law, values: Mapping[str, float], n0: Sequence[float] | None = None) -> dict[str, Any]:
-    entry = {"law": law.key, "values": {name: float(value) for name, value in values.items()}}
-    return entry if n0 is None else entry | {"n0": [float(each) for each in n0]}
+    numbers = {name: float(value) for name, value in values.items()}
+    densities = {} if n0 is None else {"n0": [float(each) for each in n0]}
+    for name, value in [*numbers.items(), *(("n0", each) for each in densities.get("n0", []))]:
+        if not math.isfinite(value):
+            raise ValueError(f"{name} = {value:g}: only finite numbers are kept as a guess")
+    return {"law": law.key, "values": numbers, **densities}
 
 
 def _guess(held: dict[str, Any], name: str, law: Law) -> Kept:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from five_fits import EQUATION, LAWS, MAKE, counts, density, made
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from helpers import records
@@ -233,6 +233,61 @@ def test_any_record_comes_back_as_it_was(value, error, cost, text, status):
     np.testing.assert_array_equal(back.values, value)
     np.testing.assert_array_equal(back.stderr, error)
     np.testing.assert_array_equal([back.cost, *back.guess], [cost, *value[::-1]])
+
+
+def emptying(t, n, args):
+    return -args[0] * n
+
+
+@st.composite
+def fits_of_any_kind(draw):
+    """Draw a fit, converged or not, of a few points in any units, with names of any letters."""
+    letters = st.characters(exclude_categories=["Cc"]) | st.sampled_from("\udcff\ud800µ²")
+    words = st.text(letters, max_size=9)
+    count, size = draw(st.integers(1, 2)), draw(st.sampled_from([3, 6, 40]))
+    noise = draw(st.sampled_from(["poisson", "sigma", "even", "estimated"]))
+    observable = draw(st.sampled_from(["density", "photoluminescence", "mobility"]))
+    unit, rng = 10.0 ** draw(st.integers(-30, 30)), np.random.default_rng(draw(st.integers(0, 99)))
+    t, traces = draw(st.sampled_from([1e-9, 1.0, 1e12])) * np.linspace(0, 5, size), []
+    named = [draw(words) for _ in range(count)]
+    signal_unit = draw(words)
+    for j in range(count):
+        shape = (1 + j) / (1 + (1 + j) * np.linspace(0, 5, size))
+        signal = (
+            rng.poisson(200 * shape) if noise == "poisson" else unit * (shape + rng.normal(0, 0.05, size))
+        )
+        sigma = np.full(size, 0.05 * unit) if noise == "sigma" else None
+        traces.append(Trace(t, signal, sigma, name=named[j], t_unit="ns", signal_unit=signal_unit))
+    options = {"offset": draw(st.sampled_from(["free", "shared", "fixed"])), "noise": noise}
+    if observable != "density":
+        options |= {"n0": np.arange(1.0, count + 1), "scale": draw(st.sampled_from(["free", "shared"]))}
+    measurement = Measurement(traces, observable=observable, **options)
+    loss = draw(st.sampled_from(["linear", "soft_l1", "huber", "cauchy"]))
+    settings = {"loss": loss, "f_scale": draw(st.sampled_from([1.0, 1e-3, 1e3]))}
+    settings |= {"max_evaluations": draw(st.sampled_from([1, 30]))}
+    law, guess = None, None
+    if draw(st.integers(0, 3)) == 0:
+        law = Equation(emptying, [draw(words.filter(str.strip))], orders=None)
+        guess = dict.fromkeys(law.names, draw(st.sampled_from([0.0, 1.0, 1e300])))
+    elif draw(st.booleans()):
+        guess = tuple(draw(st.sampled_from([0.0, 1.0, 1e-300, 1e300])) for _ in range(4))
+    return law, measurement, guess, settings
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(drawn=fits_of_any_kind())
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning")
+def test_whatever_fit_is_saved_is_loaded_again(drawn, tmp_path_factory):
+    law, measurement, guess, options = drawn
+    try:
+        found = fit(measurement, guess, law=law, **options)
+    except (ValueError, ArithmeticError):
+        assume(False)
+    path = records.save(found, tmp_path_factory.mktemp("any") / "mine.par")
+    record = records.load(path)
+    assert record.content() == record_of(found).content()
+    assert (record.converged, record.loss) == (found.converged, found.loss)
+    assert [each.name for each in record.traces] == [trace.name for trace in measurement.traces]
 
 
 class TestFiles:

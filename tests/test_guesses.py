@@ -1,5 +1,9 @@
 """Guesses belong to their measurement: what was kept for one sample never starts another's fit."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,7 +11,7 @@ from helpers import guesses
 from helpers.kinetics import Equation
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement
-from helpers.paths import DATA
+from helpers.paths import DATA, ROOT
 from helpers.traces import Trace
 
 GUESS = {"G": 0.0, "k1": 0.1, "k2": 0.25, "k3": 1e-7}
@@ -122,3 +126,79 @@ def test_a_damaged_file_is_refused_by_name_and_left_alone(path, cut):
         with pytest.raises(ValueError, match=r"mine\.guesses\.json does not hold guesses"):
             use(measurement(), path=path)
     assert path.read_bytes() == content
+
+
+class TestFileOfAnyKind:
+    def test_one_of_a_newer_workbook_asks_for_an_update_and_is_left_alone(self, path):
+        guesses.save({"by hand": GUESS}, measurement(), path=path)
+        text = path.read_text(encoding="utf-8").replace("guesses, version 1", "guesses, version 2")
+        path.write_text(text, encoding="utf-8")
+        for use in (guesses.load, lambda *a, **o: guesses.add(GUESS, *a, **o)):
+            with pytest.raises(ValueError, match=r"written by a newer workbook .*; update") as told:
+                use(measurement(), path=path)
+            assert "move it away" not in str(told.value)
+        assert path.read_text(encoding="utf-8") == text
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+    def test_a_pipe_is_refused_at_once(self, path):
+        os.mkfifo(path)
+        with pytest.raises(OSError, match="is a folder or a device, not a file"):
+            guesses.load(measurement(), path=path)
+
+    def test_a_file_larger_than_any_of_guesses_is_refused(self, path):
+        path.write_bytes(b" " * (1 << 20) + b"{}")
+        with pytest.raises(ValueError, match="larger than 1 MiB"):
+            guesses.load(measurement(), path=path)
+
+    def test_so_many_guesses_that_they_could_not_be_read_again_are_refused(self, path):
+        guesses.save({"by hand": GUESS}, measurement(), path=path)
+        with pytest.raises(ValueError, match="delete some of them"):
+            guesses.save({str(number): GUESS for number in range(20_000)}, measurement(), path=path)
+        assert list(guesses.load(measurement(), path=path)) == ["by hand"]
+
+    def test_names_of_any_letters_come_back(self, path):
+        names = ["µ, 試料", 'a "b" \\ c', "half of a letter: \udcff", "\u2028"]
+        guesses.save(dict.fromkeys(names, GUESS), measurement(), path=path)
+        assert list(guesses.load(measurement(), path=path)) == names
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_could_not_be_read_again_is_not_kept(path, value):
+    for keep in (guesses.add, lambda each, *a, **o: guesses.save({"by hand": each}, *a, **o)):
+        with pytest.raises(ValueError, match=r"k2 = .*finite"):
+            keep(GUESS | {"k2": value}, measurement(), path=path)
+    assert not path.exists()
+
+
+def test_a_name_is_kept_in_one_write_or_refused(path):
+    guesses.add(GUESS, measurement(), name="slow", path=path)
+    assert list(guesses.load(measurement(), path=path)) == ["slow"]
+    for name in ("slow", "automatic", "a" * 61):
+        with pytest.raises(ValueError, match="choose another name"):
+            guesses.add(GUESS, measurement(), name=name, path=path)
+    assert list(guesses.load(measurement(), path=path)) == ["slow"]
+
+
+def test_programs_that_keep_guesses_at_once_lose_none(path):
+    script = (
+        "import sys; from pathlib import Path; from helpers import guesses\n"
+        "from helpers.measurement import Measurement; from helpers.traces import Trace\n"
+        "mine = Measurement(Trace([0, 1, 2], [4, 2, 1], name='mine', t_unit='ns', signal_unit='cm^-3'))\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "for turn in range(15):\n"
+        "    values = {'G': 0, 'k1': turn, 'k2': 0, 'k3': 0}\n"
+        f"    guesses.add(values, mine, path=Path({str(path)!r}))\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, **pipes) for _ in range(2)]
+    for each in both:
+        assert each.stdout.readline() == "ready\n"
+    for each in both:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    assert [each.wait(60) for each in both] == [0, 0]
+    for each in both:
+        each.stdin.close()
+        each.stdout.close()
+    kept = guesses.load(measurement(), path=path)
+    assert sorted(each["k1"] for each in kept.values()) == sorted([*range(15), *range(15)])

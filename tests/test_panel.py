@@ -607,7 +607,7 @@ class TestPicture:
             panel.controls["k2"].slider.value += 15
         partial = pixels(panel.picture.value)
         assert partial.shape[:2] == (HEIGHT, WIDTH)
-        panel.view.kept = panel.view.kept  # lays the axes out anew
+        panel.view.draw_kept({}, of=0)  # lays the axes out anew
         panel._redraw()
         np.testing.assert_array_equal(partial, pixels(panel.picture.value))
 
@@ -1087,6 +1087,59 @@ class TestNamesOfKept:
     def test_kept_curves_bear_their_numbers(self, one):
         one.buttons["keep"].click()
         assert [text.get_text() for text in one.view.decay.texts] == ["1"]
+
+
+class TestTwoPanelsOnOneFile:
+    @pytest.fixture
+    def other(self, one):
+        return MeasurementPanel(one.measurement, RATES, path=one.path)
+
+    def test_what_one_keeps_the_other_shows_at_its_next_action_and_loses_none(self, one, other):
+        one.buttons["keep"].click()
+        other.controls["k1"].slider.value += 10
+        assert other.kept == one.kept
+        assert len(other.menu.options) == 2
+        assert len(other.view.kept) == 1
+        other.buttons["keep"].click()
+        one.buttons["reset"].click()
+        assert one.kept == other.kept
+        assert [each.name for each in one.kept] == ["by hand, number 1", "by hand, number 2"]
+
+    def test_a_guess_that_was_replaced_elsewhere_is_not_deleted(self, one, other):
+        one.buttons["keep"].click()
+        other.buttons["undo"].click()
+        other.menu.value = 0
+        one.menu.value = 0
+        one.buttons["forget"].click()
+        one.controls["k1"].box.value = "0.9"
+        one.buttons["keep"].click()
+        assert one.kept[0].name == other.kept[0].name
+        other.buttons["forget"].click()
+        assert "Nothing was deleted" in other.message.value
+        assert other.kept == one.kept == guesses.read(one.measurement, path=one.path)[0]
+
+    def test_a_guess_that_was_deleted_elsewhere_can_still_be_taken(self, one, other):
+        one.controls["k1"].box.value = "0.9"
+        one.buttons["keep"].click()
+        other.buttons["undo"].click()
+        one.menu.value = 0
+        one.buttons["forget"].click()
+        other.menu.value = 0
+        assert other.rates.k1 == 0.9
+        assert "deleted elsewhere" in other.message.value
+        assert other.kept == []
+
+    def test_of_very_many_the_newest_are_drawn_and_the_picture_says_so(self, one):
+        values = {name: float(value) for name, value in one.values.items() if name in one.law.names}
+        many = {f"number {j}": values | {"k1": 1e-3 * j} for j in range(1, 3001)}
+        guesses.save(many, one.measurement, path=one.path)
+        one.buttons["undo"].click()
+        assert len(one.menu.options) == 3001
+        texts = [text.get_text() for text in one.view.decay.texts]
+        assert texts == [str(number) for number in range(2971, 3001)]
+        assert "30 of 3000 kept guesses drawn" in one.view.decay.get_title(loc="right")
+        one.menu.value = 2
+        assert one.rates.k1 == 3e-3
 
 
 class TestMessages:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -169,7 +171,6 @@ class TestDamage:
             b'{"guesses": []}',
             b"[1, 2]",
             b"t,n\n0,1\n",
-            b"\xff\xfe{\x00",
             b"\x80\x04}.",
             b"{" * 50_000,
             b'{"a": ' * 50_000,
@@ -179,6 +180,53 @@ class TestDamage:
         (tmp_path / "other.par").write_bytes(content)
         with pytest.raises(ValueError, match=r"other\.par"):
             records.load(tmp_path / "other.par")
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b'{"cost": ' + b"9" * 5000 + b"}", "a whole number of 5000 digits"),
+            (b'{"cost": -' + b"9" * 5000 + b"}", "a whole number of 5000 digits"),
+            (b'{"a": ' * 60 + b"1" + b"}" * 60, "nested too deeply"),
+            (b'{"format": "recombination-workbook fit, version ' + b"9" * 5000 + b'"}', "format"),
+            (b"\xff\xfe{\x00", "no text in UTF-8"),
+            (b"", "empty"),
+            (b'{"cost": 1', "cut off"),
+        ],
+    )
+    def test_what_is_wrong_is_said_in_plain_words(self, tmp_path, content, words):
+        (tmp_path / "other.par").write_bytes(content)
+        with pytest.raises(ValueError, match=rf"other\.par is no whole record of a fit: .*{words}") as told:
+            records.load(tmp_path / "other.par")
+        assert not {"limit", "codec", "set_int_max_str_digits"} & set(str(told.value).split())
+
+    def test_entries_by_the_hundred_thousand_are_read_in_linear_time(self, tmp_path):
+        # Each name looked for among all others, these would take an hour.
+        names = ", ".join(f'"{number}": 1' for number in range(70_000))
+        (tmp_path / "other.par").write_text("{" + names + "}", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"other\.par is no whole record"):
+            records.load(tmp_path / "other.par")
+
+    def test_a_file_larger_than_any_record_is_refused(self, saved):
+        saved.write_bytes(saved.read_bytes() + b" " * (1 << 20))
+        with pytest.raises(ValueError, match=r"a_1\.par: it is larger than 1 MiB"):
+            records.load(saved)
+
+    @pytest.mark.parametrize("kind", ["folder", "pipe", "device", "link to a device", "link to nothing"])
+    def test_what_is_no_regular_file_is_refused_at_once(self, tmp_path, kind):
+        path = tmp_path / "other.par"
+        make = {
+            "folder": lambda: path.mkdir(),
+            "pipe": lambda: os.mkfifo(path),
+            "device": lambda: path.symlink_to(os.devnull),
+            "link to a device": lambda: path.symlink_to("/dev/zero"),
+            "link to nothing": lambda: path.symlink_to(tmp_path / "nothing.par"),
+        }[kind]
+        if os.name == "nt":
+            pytest.skip("Windows has no pipes in folders, and symbolic links not for all")
+        make()
+        words = "no file|missing" if kind == "link to nothing" else "is a folder or a device, not a file"
+        with pytest.raises(OSError, match=rf"other\.par.*({words})"):
+            records.load(path)
 
     def test_a_missing_file_says_which_notebook_writes_it(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"b_2\.par is missing; run 03_optimize"):
@@ -217,3 +265,91 @@ class TestWriting:
             content = path.read_text(encoding="utf-8")
             assert len(content) == 3_000_000
             assert content in [letter * 3_000_000 for letter in letters]
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask and no symbolic links for all")
+    @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+    def test_a_new_file_has_what_the_umask_leaves_and_a_replaced_one_keeps_its_own(
+        self, fits, tmp_path, umask, mode
+    ):
+        before = os.umask(umask)
+        try:
+            path = records.save(fits[0], tmp_path / "a.par")
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+            path.chmod(0o640)
+            records.save(fits[1], path)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        finally:
+            os.umask(before)
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no symbolic links for all")
+    def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(self, fits, tmp_path):
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "a.par").symlink_to(tmp_path / "between.par")
+        (tmp_path / "between.par").symlink_to("disk/a.par")
+        for each in fits:  # the first time the links lead to no file yet
+            records.save(each, tmp_path / "a.par")
+            assert (tmp_path / "a.par").is_symlink()
+            assert (tmp_path / "between.par").is_symlink()
+            assert records.load(tmp_path / "disk" / "a.par").cost == pytest.approx(each.cost, rel=1e-4)
+        assert [path.name for path in (tmp_path / "disk").iterdir()] == ["a.par"]
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no symbolic links for all")
+    def test_links_that_lead_nowhere_and_devices_are_left_alone(self, fits, tmp_path):
+        (tmp_path / "a.par").symlink_to("b.par")
+        (tmp_path / "b.par").symlink_to("a.par")
+        (tmp_path / "c.par").symlink_to(os.devnull)
+        for name in ("a.par", "c.par"):
+            with pytest.raises(OSError, match=name):
+                records.save(fits[0], tmp_path / name)
+        assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.par", "b.par", "c.par"]
+
+    def test_what_a_killed_save_leaves_behind_goes_with_the_next_save_of_any_file(self, fits, tmp_path):
+        script = (
+            "import os, sys; from helpers import paths\n"
+            "paths.os.replace = lambda *_: os._exit(9)  # as if it were killed here\n"
+            f"paths.write_text({str(tmp_path / 'killed.par')!r}, 'x')\n"
+        )
+        assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 9
+        (left,) = tmp_path.iterdir()
+        assert left.name.endswith(".part")
+        if os.name == "nt":  # which has no locks that tell a killed save from one at work
+            os.utime(left, (0, 0))
+        mine = tmp_path / ".mine.csv.download.part"
+        mine.write_text("not the workbook's", encoding="utf-8")
+        path = records.save(fits[0], tmp_path / "other.par")
+        assert sorted(tmp_path.iterdir()) == sorted([path, mine])
+
+    def test_saves_at_the_same_time_do_not_sweep_each_other(self, tmp_path):
+        script = (
+            "import sys; from helpers.paths import write_text\n"
+            "sys.stdin.readline()\n"
+            f"path = {str(tmp_path)!r} + '/' + sys.argv[1]\n"
+            "for turn in range(150):\n    write_text(path, sys.argv[1] * 9)\n"
+        )
+        command = [sys.executable, "-c", script]
+        saves = [
+            subprocess.Popen([*command, name], cwd=ROOT, stdin=subprocess.PIPE, text=True) for name in "abb"
+        ]
+        for each in saves:
+            each.stdin.write("go\n")
+            each.stdin.close()
+        assert [each.wait(60) for each in saves] == [0, 0, 0]
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "a" * 9, "b": "b" * 9}
+
+    def test_a_name_too_long_for_a_folder_is_cut_and_told_apart(self, fits, decay, tmp_path):
+        names = ["ψ" * 300, "ψ" * 299 + "x"]
+        made = [records.paths_for(Measurement(replace(decay, name=name)), 1, tmp_path)[0] for name in names]
+        assert made[0] != made[1]
+        assert records.load(records.save(fits[0], made[0])).converged
+
+    def test_a_file_that_may_not_be_written_is_named_with_the_remedy(self, fits, tmp_path):
+        (tmp_path / "results").write_text("a file where a folder is wanted", encoding="utf-8")
+        with pytest.raises(OSError, match=r"a\.par"):
+            records.save(fits[0], tmp_path / "results" / "a.par")
+        if os.name == "nt" or os.geteuid() == 0:
+            return  # to whom everything is allowed
+        path = records.save(fits[0], tmp_path / "mine.par")
+        path.chmod(0o400)
+        with pytest.raises(PermissionError, match=r"WORKBOOK_RESULTS.*mine\.par"):
+            records.save(fits[1], path)

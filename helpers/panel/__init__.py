@@ -6,7 +6,6 @@ frame     the widgets and what the buttons do, whatever is drawn and fitted
 controls  one parameter's row: marks, number, error, slider
 verdicts  what a fit says of each row
 history   undo and redo
-kept      names of kept guesses
 page      what the browser does: layout, size of the picture, names for screen readers, keys
 model     the model where the rows stand, with scale and background at their best
 picture   traces, curves and residuals

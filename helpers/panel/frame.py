@@ -85,6 +85,7 @@ class SliderPanel(widgets.VBox):
         self._history = History()
         self._asked_before: dict[str, dict[str, int]] = {}
         self._parcels = 0
+        self._seen_state: Any = None  # of the file of guesses when it was read last
         self._make_widgets()
         bench = widgets.Box([self._left(heading, extra), self._right(above)]).add_class("bench")
         rows = [(name, row.label, units.get(name, "")) for name, row in self.controls.items()]
@@ -189,11 +190,13 @@ class SliderPanel(widgets.VBox):
         row = change.owner
         if not isinstance(row, ParameterControl):  # one of the marks
             self.say("")
+            self._follow_file()
             if row in [each.free for each in self.controls.values()]:  # the curve stays
                 self._note()
                 return
             self._redraw()
         else:
+            self._follow_file()
             self._redraw(key=row.name)
 
     @in_turn
@@ -210,6 +213,7 @@ class SliderPanel(widgets.VBox):
         """Carry out what a button asks; whatever goes wrong is said in the panel, where it is seen."""
         self.say("")
         self.delivery.value = ""
+        self._follow_file()
         try:
             action()
         except Exception as failure:
@@ -347,6 +351,10 @@ class SliderPanel(widgets.VBox):
         """Return what the file of guesses holds for this panel."""
         raise NotImplementedError
 
+    def _kept_state(self) -> Any:
+        """Return what changes whenever the file of guesses does."""
+        raise NotImplementedError
+
     def _save_kept(self, kept) -> str:
         """Add a guess to the file; return where it is, in words."""
         raise NotImplementedError
@@ -362,13 +370,33 @@ class SliderPanel(widgets.VBox):
         """Hand the curves of the kept guesses to the view."""
         raise NotImplementedError
 
+    def _loaded(self) -> list:
+        """Return what the file of guesses holds, and remember which state of it was read."""
+        self._seen_state = self._kept_state()
+        return self._load_kept()
+
+    def _follow_file(self) -> None:
+        """Show what another panel has kept or deleted in the file since it was read here."""
+        if self._kept_state() == self._seen_state:
+            return
+        chosen = None if self._chosen is None else self.kept[self._chosen]
+        self._read_kept()
+        self._redraw()
+        self._chosen = self._place_of(chosen)
+        self.buttons["forget"].disabled = self._chosen is None
+
+    def _place_of(self, guess) -> int | None:
+        """Return the place of a kept guess in the list, by numbers and name; None where it is not there."""
+        places = (place for place, each in enumerate(self.kept) if each == guess)
+        return next((place for place in places if self.kept[place].name == guess.name), None)
+
     def _keep(self) -> None:
-        kept, here = self._load_kept(), self._here()
+        kept, here = self._loaded(), self._here()
         if here in kept:
             self.say(f"This guess is kept already, as number {kept.index(here) + 1}.")
         else:
             where = self._save_kept(here)
-            kept = self._load_kept()
+            kept = self._loaded()
             self.say(f"Kept as number {len(kept)} in {where}.")
             self.name.value = ""
         self._show_kept(kept)
@@ -376,10 +404,11 @@ class SliderPanel(widgets.VBox):
 
     def _forget(self) -> None:
         if self._chosen is None:
+            self.say("Nothing was deleted: choose a kept guess in the menu first.")
             return
         number, guess = self._chosen, self.kept[self._chosen]
         self._delete_kept(guess)
-        self._show_kept(self._load_kept())
+        self._show_kept(self._loaded())
         self._redraw()
         self.say(f"Deleted: kept guess {number + 1}, “{guess.name}”.")
 
@@ -390,13 +419,14 @@ class SliderPanel(widgets.VBox):
     @in_turn
     def _rescale(self, change) -> None:
         self.say("")
+        self._follow_file()
         self.view.scale = change.new
         self._draw_kept(self.kept)
         self._redraw()
 
     def _read_kept(self) -> None:
         try:
-            self._show_kept(self._load_kept())
+            self._show_kept(self._loaded())
         except (OSError, ValueError) as failure:
             self._show_kept([])
             self.say(str(failure))
@@ -415,7 +445,10 @@ class SliderPanel(widgets.VBox):
     def _choose(self, change) -> None:
         if change.new not in (None, _TITLE):
             guess = self.kept[change.new]
+            self._follow_file()
+            place = self._place_of(guess)
             self._take_kept(guess)
-            self._chosen, self.buttons["forget"].disabled = change.new, False
-            self.say(f"Kept guess {change.new + 1}, “{guess.name}”.")
+            self._chosen, self.buttons["forget"].disabled = place, place is None
+            number = f"Kept guess {change.new + 1 if place is None else place + 1}, “{guess.name}”"
+            self.say(f"{number}." if place is not None else f"{number}, which was deleted elsewhere since.")
             self.menu.value = _TITLE  # a menu, not a state: the same guess can be chosen again

@@ -37,7 +37,8 @@ STYLE_SHEET = """
 .guess-panel .jupyter-button { color: var(--jp-ui-font-color1, #212121); }
 .guess-panel .aloud { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .guess-panel .gone { display: none; font-weight: 600; padding: 4px 0; }
-.guess-panel.jupyter-widgets-disconnected .gone, .guess-panel .gone.said { display: block; }
+.guess-panel.jupyter-widgets-disconnected .gone { display: block; }
+.guess-panel.jupyter-widgets-disconnected .bench { opacity: 0.45; pointer-events: none; }
 body[data-jp-theme-light="false"] .guess-panel, body.vscode-dark .guess-panel { --stale: #a8a8a8; }
 """
 SCRIPT = r"""
@@ -45,6 +46,7 @@ SCRIPT = r"""
   const root = mark.closest('.guess-panel'), settings = SETTINGS;
   if (!root || root.isDressed) return;
   root.isDressed = true;
+  const ended = new AbortController(), while_shown = {signal: ended.signal};
   const me = Math.random().toString(36).slice(2), find = place => root.querySelector(place);
   const part = (kind, name) => find('.' + CSS.escape(kind + '-' + name));
   const set = (element, name, text) => {
@@ -186,36 +188,37 @@ SCRIPT = r"""
     event.stopPropagation();
     ask();
   };
-  window.addEventListener('keydown', keys, true);
+  window.addEventListener('keydown', keys, {capture: true, ...while_shown});
   root.addEventListener('keydown', event => {
     if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-  });
+  }, while_shown);
   root.addEventListener('dblclick', event => {
     const name = event.target.closest('.row-name'), row = name && rowOf(name);
     if (row) { acts.push([acts.length + 1, 'reset', row.name]); ask(); }
-  });
+  }, while_shown);
   root.addEventListener('click', event => {
     if (event.target.closest('.delivers')) asked = performance.now();
-  }, true);
+  }, {capture: true, ...while_shown});
 
   const themes = new MutationObserver(measureSoon);
   const changes = new MutationObserver(dressSoon);
   const frames = new ResizeObserver(measureSoon);
   // A change of density has no event that all browsers send. A panel may leave the page for a while when it
-  // is scrolled away; one that stays away is given up.
+  // is scrolled away; one that stays away is given up. Should it come back after all, its style sheet loads
+  // again, and this script begins anew.
   let away = 0;
   const watch = setInterval(() => {
     if (root.isConnected) { away = 0; measure(); return; }
     away += 1;
     if (away < 600) return;
     clearInterval(watch);
-    window.removeEventListener('resize', measureSoon);
-    window.removeEventListener('keydown', keys, true);
+    ended.abort();
     themes.disconnect();
     changes.disconnect();
     frames.disconnect();
+    root.isDressed = false;
   }, 1000);
-  window.addEventListener('resize', measureSoon);
+  window.addEventListener('resize', measureSoon, while_shown);
   themes.observe(document.body, {attributes: true, attributeFilter: ['data-jp-theme-light', 'class']});
   changes.observe(root, {subtree: true, childList: true, attributes: true,
     attributeFilter: ['aria-valuetext', 'class', 'disabled']});

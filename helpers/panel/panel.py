@@ -15,11 +15,10 @@ from helpers.guesses import Kept
 from helpers.kinetics import RATES, RateLaw, Rates
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, Quantity, as_measurement
-from helpers.panel import kept as kept_file
 from helpers.panel.controls import in_turn
 from helpers.panel.frame import SliderPanel
 from helpers.panel.model import Model
-from helpers.panel.picture import MeasurementView
+from helpers.panel.picture import MOST_KEPT, MeasurementView
 from helpers.panel.rows import rows_of
 from helpers.panel.texts import raised, share_bar, shares_text
 from helpers.panel.verdicts import profile_of, verdicts
@@ -191,6 +190,7 @@ class MeasurementPanel(SliderPanel):
     @in_turn
     def _look_at(self, change) -> None:
         self.say("")
+        self._follow_file()
         self.view.alone = None if change.new == _ALL else change.new
         self._redraw()
 
@@ -412,21 +412,22 @@ class MeasurementPanel(SliderPanel):
         return guess if known else replace(guess, n0=self._model.densities.tolist())
 
     def _save_kept(self, guess: Kept) -> str:
-        name, file = self.name.value.strip(), self._kept_path()
-        if name:
-            kept_file.check(name, kept_file.names_in(file))
-        path = guesses.add(guess.values, self.measurement, self.law, n0=guess.n0, path=self.path)
-        if name:
-            kept_file.rename(path, guesses.read(self.measurement, self.law, path=path)[0][-1].name, name)
+        name = self.name.value.strip()
+        path = guesses.add(guess.values, self.measurement, self.law, n0=guess.n0, name=name, path=self.path)
         if self.path is None and self.measurement.file is None:
             return f"{path.name} in the folder {path.parent.name}: this measurement has no description"
         return path.name
 
-    def _kept_path(self) -> Path:
-        return guesses.file_of(self.measurement) if self.path is None else self.path
-
     def _delete_kept(self, guess: Kept) -> None:
-        kept_file.forget(self._kept_path(), guess.name)
+        guesses.remove(guess, self.measurement, self.law, path=self.path)
+
+    def _kept_state(self) -> tuple | None:
+        try:
+            file = guesses.file_of(self.measurement) if self.path is None else self.path
+            found = file.stat()
+        except (OSError, ValueError):  # there is no file
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
     def _take_kept(self, guess: Kept) -> None:
         self.densities, value = self._row_of(guess)
@@ -445,14 +446,17 @@ class MeasurementPanel(SliderPanel):
         return n0, 1.0
 
     def _draw_kept(self, guesses: list[Kept]) -> None:
-        curves = []
-        for guess in guesses:
+        curves: dict[int, list[np.ndarray]] = {}
+        for number in range(len(guesses), 0, -1):  # the newest first
+            guess = guesses[number - 1]
             values = {name: guess.values[name] for name in self.law.names}
             try:
-                curves.append(self._model.at(values, np.array(guess.n0), self.view.t_curves).curves)
+                curves[number] = self._model.at(values, np.array(guess.n0), self.view.t_curves).curves
             except Exception:  # what was kept may have no curve here; it stays in the menu
                 continue
-        self.view.kept = curves
+            if len(curves) == MOST_KEPT:
+                break
+        self.view.draw_kept(dict(sorted(curves.items())), of=len(guesses))
 
     def _picture_file(self, kind: str) -> bytes:
         png = self.view.file(self._shown.curves, self._shown.scaled, kind)

@@ -18,6 +18,7 @@ _COLUMNS = 1000  # of pixels, which several traces share; three points of data a
 _LEAST_COLUMNS = 100
 _PALE = {False: 0.55, True: 0.35}  # share of the ground in the points beside a curve of their colour
 _LOG_REACH = 1e-4  # of a trace's largest signal: what noise does below it would stretch the axis to anywhere
+MOST_KEPT = 30  # kept guesses drawn; more of them are a blot, and take seconds
 _MOST_NAMES = 8  # in the legend
 _MOST_STRIPS = 6  # of residuals, one a trace; more traces share one
 
@@ -30,7 +31,8 @@ class MeasurementView(BlitView):
     t_curves : list of ndarray
         Times on each trace's own axis at which the model's curve is wanted.
     kept : list of lists of ndarray
-        Curves that stay visible, drawn thin and numbered: for each kept guess one curve a trace.
+        Curves that stay visible, drawn thin and numbered: for each kept guess one curve a trace. See
+        `draw_kept`.
     alone : int or None
         Number of the only trace that is drawn, from 0; None for all.
 
@@ -46,7 +48,8 @@ class MeasurementView(BlitView):
         self.measurement = measurement
         pairs = zip(measurement.traces, measurement.time_zero, strict=True)
         self._elapsed = [trace.t - zero for trace, zero in pairs]
-        self._kept: list[list[np.ndarray]] = []
+        self._kept: dict[int, list[np.ndarray]] = {}
+        self._kept_of = 0
         self._alone: int | None = None
         self._in_sigma = measurement.noise not in ("even", "estimated")
         if not self._in_sigma and len(measurement) == 1:
@@ -55,11 +58,11 @@ class MeasurementView(BlitView):
 
     @property
     def kept(self) -> list[list[np.ndarray]]:  # noqa: D102 (see the class)
-        return self._kept
+        return list(self._kept.values())
 
-    @kept.setter
-    def kept(self, curves: list[list[np.ndarray]]) -> None:
-        self._kept = curves
+    def draw_kept(self, curves: dict[int, list[np.ndarray]], *, of: int) -> None:
+        """Draw curves of kept guesses from now on, each by its number in a list of so many."""
+        self._kept, self._kept_of = curves, of
         self._base = None
 
     @property
@@ -137,7 +140,7 @@ class MeasurementView(BlitView):
             axes.set_xscale("log")
         axes.set_xlim(*self._t_limits())
         axes.set_ylim(*self._signal_limits())
-        for number, curves in enumerate(self.kept, 1):
+        for number, curves in self._kept.items():
             self._draw_kept(number, curves)
         axes.set_ylabel(self._signal_label())
         axes.yaxis.set_label_coords(*self.label_place)
@@ -245,6 +248,8 @@ class MeasurementView(BlitView):
         signals = [self._sign * self.measurement.traces[j].signal for j in self._seen]
         if below := sum(int((signal < floor).sum()) for signal in signals):
             notes.append(f"{below} points lie below the axis")
+        if len(self._kept) < self._kept_of:
+            notes.append(f"{len(self._kept)} of {self._kept_of} kept guesses drawn")
         if len(seen) > _MOST_STRIPS:
             notes.append("the residuals share one strip")
         return "; ".join(notes)

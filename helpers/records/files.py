@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from helpers import entries
 from helpers.fitting import Fit
 from helpers.measurement import Measurement
-from helpers.paths import RESULTS, write_text
+from helpers.paths import LARGEST_SMALL_FILE, RESULTS, read_small, safe_name, write_text
 from helpers.records.first_version import as_second_version
 from helpers.records.reading import record_from
 from helpers.records.record import FitRecord
 from helpers.records.writing import record_of
 
-_VERSION = re.compile(r"recombination-workbook fit, version (\d+)")
+_VERSION = re.compile(r"recombination-workbook fit, version ([0-9]{1,9})")
 _KNOWN = 2
 _SAMPLE = {"sample_data": "20190110_cubic"}  # a name that its records had from the first on
 
@@ -34,16 +33,24 @@ def paths_for(measurement: Measurement, count: int, folder: str | Path = RESULTS
     if (name := measurement.name) in _SAMPLE:
         stem = Path(folder) / _SAMPLE[name]
     else:
-        safe = "".join(each if each.isalnum() or each in "-_. " else "_" for each in name).strip(" .")
-        stem = Path(folder) / (safe or "unnamed") / "fit"
+        stem = Path(folder) / (safe_name(name) or "unnamed") / "fit"
     return [stem.with_name(f"{stem.name}_{number}.par") for number in range(1, count + 1)]
 
 
 def save(fit: Fit, path: str | Path) -> Path:
     """Keep a fit of any law as readable JSON, whole or not at all; what was there is replaced.
 
+    A symbolic link stays, and the file that it leads to is replaced.
+
     Errors are rounded to 3 significant digits, values to 1/1000 of their error or to 6 digits, whichever is
     coarser, so that the same fit is the same bytes.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written; what was there is left as it was.
+    ValueError
+        For so many traces that the file would be larger than 1 MiB.
 
     Examples
     --------
@@ -56,8 +63,13 @@ def save(fit: Fit, path: str | Path) -> Path:
     ...     print(round(float(load(save(found, Path(folder) / "mine.par")).values["k2"]), 4))
     0.5
     """
-    content = record_of(fit).content()
-    return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = entries.written(record_of(fit).content())
+    if len(text.encode("utf-8")) > LARGEST_SMALL_FILE:
+        raise ValueError(
+            f"the record of this fit would be larger than {LARGEST_SMALL_FILE >> 20} MiB, which `load` does"
+            f" not read; fit fewer than {len(fit.traces)} traces at once"
+        )
+    return write_text(path, text)
 
 
 def load(path: str | Path) -> FitRecord:
@@ -65,17 +77,21 @@ def load(path: str | Path) -> FitRecord:
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        Where the file is missing, damaged, newer than this workbook or something else; the message names it
-        and says what to do.
+    OSError
+        Where the file is missing, is no regular file (a folder, a device, a pipe), or cannot be read.
+    ValueError
+        Where it is damaged, larger than 1 MiB, newer than this workbook or something else; the message names
+        it and says what to do.
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = read_small(path, "a record of a fit")
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path} is missing; run 03_optimize, which writes the .par files of its measurement"
         ) from None
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}; give the path of a .par file") from None
     try:
         found = entries.parse(content)
         number = _version(found)

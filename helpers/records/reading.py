@@ -52,7 +52,7 @@ def record_from(content: Mapping) -> FitRecord:
         cost=_not_negative(content, "cost"),
         rmse=_not_negative(content, "rmse"),
         loss=entries.text(content, "loss"),
-        f_scale=entries.not_negative(content, "f_scale"),
+        f_scale=_not_negative(content, "f_scale"),
         converged=entries.boolean(content, "converged"),
         message=entries.text(content, "message"),
         versions=entries.texts(content, "versions"),
@@ -117,7 +117,7 @@ def _noise_of(content: dict, count: int) -> tuple[VarianceFunction, ...] | None:
     terms = [field.name for field in fields(VarianceFunction)]
     found = []
     for row in rows:
-        numbers = [entries.not_negative({"estimated_noise": row}, "estimated_noise", term) for term in terms]
+        numbers = [_not_negative({"estimated_noise": row}, "estimated_noise", term) for term in terms]
         if numbers[0] == 0:
             raise ValueError("estimated_noise.constant = 0: a point without noise would weigh without limit")
         found.append(VarianceFunction(*numbers))

@@ -126,7 +126,7 @@ class FitRecord:
     def content(self) -> dict:
         """Entries of the JSON file; NaN is null there, and infinity a text."""
         columns = {"value": self.values, "stderr": self.stderr, "status": self.status, "unit": self.units}
-        noise = {} if self.noise is None else {"estimated_noise": [asdict(each) for each in self.noise]}
+        noise = {} if self.noise is None else {"estimated_noise": [_all_shown(each) for each in self.noise]}
         return {
             "format": FORMAT,
             "law": asdict(self.law) | {"parameters": [*self.law.parameters]},
@@ -139,7 +139,7 @@ class FitRecord:
             "cost": _shown(self.cost),
             "rmse": _shown(self.rmse),
             "loss": self.loss,
-            "f_scale": self.f_scale,
+            "f_scale": _shown(self.f_scale),
             **noise,
             "converged": self.converged,
             "message": self.message,
@@ -158,6 +158,10 @@ def _shown(value):
     if isinstance(value, str):
         return value
     return None if math.isnan(value) else INFINITE.get(value, float(value))
+
+
+def _all_shown(noise: VarianceFunction) -> dict:
+    return {name: _shown(value) for name, value in asdict(noise).items()}
 
 
 def by_name(names, numbers, name: str) -> pd.Series:

@@ -22,7 +22,8 @@ def rounded(value: float, digits: int = DIGITS) -> float:
     >>> rounded(1.23456789), rounded(1.23456789, 2)
     (1.23457, 1.2)
     """
-    return float(f"{value:.{digits - 1}e}") + 0.0
+    shown = float(f"{value:.{digits - 1}e}") + 0.0
+    return value if math.isinf(shown) else shown  # the largest doubles would round to infinity
 
 
 def rounded_value(value: float, error: float, alone: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -58,10 +58,17 @@ def _estimated_noise(fit: Fit) -> tuple[VarianceFunction, ...] | None:
 def versions() -> dict[str, str]:
     """Return the versions of the programs that make a fit."""
     return {
-        "workbook": version("recombination-workbook"),
-        "numpy": version("numpy"),
-        "scipy": version("scipy"),
+        "workbook": _version_of("recombination-workbook"),
+        "numpy": _version_of("numpy"),
+        "scipy": _version_of("scipy"),
     }
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # the helpers were found by a path of the user's own
+        return "unknown"
 
 
 def _errors_alone(fit: Fit) -> np.ndarray:
