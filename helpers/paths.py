@@ -56,18 +56,7 @@ def safe_name(name: str) -> str:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file atomically: whoever looks, at any moment, finds the old file or the new one, whole.
-
-    The text goes to a neighbour first, is forced to the disk and then takes the file's name in one step. A
-    symbolic link stays, and the file that it leads to is replaced. A new file has the permissions that the
-    user's umask leaves, a replaced one keeps its own. Neighbours that killed saves left in the folder are
-    removed. Makes the folder if it is missing. Line ends are line feeds everywhere, so that equal text is
-    equal bytes.
-
-    Raises
-    ------
-    OSError
-        Where the file cannot be written; names it and the remedy, and what was there is left as it was.
+    """Write a text file as `write_bytes` does, in UTF-8 and with line feeds: equal text is equal bytes.
 
     Examples
     --------
@@ -76,7 +65,23 @@ def write_text(path: str | Path, text: str) -> Path:
     ...     write_text(Path(folder) / "results" / "mine.txt", "k1 = 0.1").read_text()
     'k1 = 0.1'
     """
-    path, data = Path(path), text.encode("utf-8")
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, data: bytes | memoryview) -> Path:
+    """Write a file atomically: whoever looks, at any moment, finds the old file or the new one, whole.
+
+    The content goes to a neighbour first, is forced to the disk and then takes the file's name in one step. A
+    symbolic link stays, and the file that it leads to is replaced. A new file has the permissions that the
+    user's umask leaves, a replaced one keeps its own. Neighbours that killed saves left in the folder are
+    removed. Makes the folder if it is missing.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written; names it and the remedy, and what was there is left as it was.
+    """
+    path = Path(path)
     try:
         file = _followed(path)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +120,7 @@ def _mode_of(file: Path) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _put(file: Path, data: bytes, mode: int | None) -> None:
+def _put(file: Path, data: bytes | memoryview, mode: int | None) -> None:
     """Write a file beside `file`, and give it that name when it is whole."""
     descriptor, neighbour = _neighbour(file)
     try:
