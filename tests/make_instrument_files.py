@@ -78,7 +78,7 @@ def excel(folder: Path) -> None:
 
 
 def _with_values(data: bytes, computed: dict[str, list[float]]) -> bytes:
-    """Return a workbook with the values of its formulas, as Excel keeps them, and without the present date."""
+    """Return a workbook with the values of its formulas, as Excel keeps them, without the present date."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():

@@ -938,7 +938,9 @@ class TestTemplates:
             described = read_text(folder, text)
             of_film = match[1] in keys.FILM_TABLE
             of_fit = match.start() > template.index("[fit]") + 20
-            holder = described.film if of_film else described.fits["fit"] if of_fit else described
+            of_trace = match[1] in keys.PLACE
+            holder = described.traces[0] if of_trace else described.film if of_film else described
+            holder = described.fits["fit"] if of_fit else holder
             assert getattr(holder, match[1]) is not None
 
     def test_each_key_has_a_remark_with_its_meaning(self, template):

@@ -233,6 +233,20 @@ def number_of_n0(value: Any) -> str:
     return word(*_MODES, "unknown")(value)
 
 
+def curve(value: Any) -> int | str:
+    """Return the number or the name of a curve in a file."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and value < 0):
+        raise ValueError("give the number or the name of one curve in the file")
+    return value if isinstance(value, int) else text(value)
+
+
+def yes_or_no(value: Any) -> bool:
+    """Return true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("write true or false, without quotes")
+    return value
+
+
 def file_name(value: Any) -> str:
     """Return the name of one file."""
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
@@ -315,6 +329,18 @@ TRACE = {
     ),
     "scale": Key("signal for one unit of what it is proportional to", "a number above 0", _NOT_ZERO_SCALE),
     "offset": Key("signal without carriers", "a number", _ANY),
+    "sheet": Key("name of the sheet in an Excel workbook", _A_TEXT, text),
+    "curve": Key(
+        "one of several curves in a file, as the file numbers or names them", "a number or a text", curve
+    ),
+    "time": Key("path of the dataset of times in an HDF5 file", _A_TEXT, text),
+    "signal": Key("path of the dataset of the signal in an HDF5 file", _A_TEXT, text),
+    "sigma": Key("path of the dataset of standard errors in an HDF5 file", _A_TEXT, text),
+    "columns": Key(
+        "columns of time, signal and sigma of this trace: columns = [0, 2]",
+        "two or three numbers or names",
+        column_names,
+    ),
 }
 FIT = {
     "fixed": Key("parameters that are held", 'a list of names, such as ["G"]', parameter_names),
@@ -391,12 +417,21 @@ TOP = {
         "two or three numbers or names",
         column_names,
     ),
+    "channel_width": Key(
+        "time from one channel to the next in t_unit, where a file holds counts without times",
+        "a number above 0",
+        _POSITIVE,
+    ),
     "decimal": Key("decimal mark in the data", '"." or ","', word(".", ",")),
+    "transposed": Key(
+        "whether the rows of a matrix are wavelengths and its columns times", "true or false", yes_or_no
+    ),
     "repeated": Key("what to do with rows of the same time", '"refuse" or "mean"', word("refuse", "mean")),
     "comment": Key("remarks", _A_TEXT, remark),
     "source": Key("where the data come from", _A_TEXT, remark),
 }
-SINGLE_TRACE = ("file", "fluence_uJ_cm2", "n0_cm3")  # of one trace, may stand at the top, too
+PLACE = ("sheet", "curve", "time", "signal", "sigma")  # where in its file a trace stands
+SINGLE_TRACE = ("file", "fluence_uJ_cm2", "n0_cm3", *PLACE)  # of one trace, may stand at the top, too
 TABLES = {
     "film": "the absorbing film: a line [film], with its keys below it",
     "fit": "choices of a fit: a line [fit], with its keys below it",
@@ -422,7 +457,15 @@ OTHER_NAMES = {
     "polarity": "sign",
     "n_0": "n0_cm3",
     "unit_of_time": "t_unit",
-    "sigma": "columns",
+    "worksheet": "sheet",
+    "tab": "sheet",
+    "channel": "curve",
+    "detector": "curve",
+    "block": "curve",
+    "dataset": "signal",
+    "bin_width": "channel_width",
+    "time_per_channel": "channel_width",
+    "ns_per_channel": "channel_width",
     "sigma_column": "columns",
     "error": "columns",
     "err": "columns",

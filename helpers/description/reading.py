@@ -20,6 +20,7 @@ from helpers.description.keys import (
     KINDS,
     OTHER_BEGINNINGS,
     OTHER_NAMES,
+    PLACE,
     RATES,
     SINGLE_TRACE,
     TABLES,
@@ -67,6 +68,17 @@ class DescribedTrace:
     time_zero: float | str | None = None
     scale: float | None = None
     offset: float | None = None
+    sheet: str | None = None
+    curve: int | str | None = None
+    time: str | None = None
+    signal: str | None = None
+    sigma: str | None = None
+    columns: tuple[int | str, ...] | None = None
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where in its file the trace stands, as keyword arguments of `helpers.traces.load_trace`."""
+        return {name: getattr(self, name) for name in PLACE}
 
 
 @dataclass(frozen=True)
@@ -137,7 +149,9 @@ class Description:
     offset: float | str | None = None
     n0: str | None = None
     columns: tuple[int | str, ...] | None = None
+    channel_width: float | None = None
     decimal: str | None = None
+    transposed: bool | None = None
     repeated: str | None = None
     comment: str | None = None
     source: str | None = None
@@ -234,7 +248,7 @@ def _is_open(value: Any) -> bool:
 
 
 def _left_out(name: str) -> str:
-    if name in FILM_TABLE or name in SINGLE_TRACE:
+    if name in FILM_TABLE or (name in SINGLE_TRACE and name not in PLACE):
         return (
             f'what is not known is left out; where a density is not known write n0 = "unknown", and no {name}'
         )

@@ -70,6 +70,7 @@ def refuse_contradictions(document: Document, given: Description) -> None:
             raise document.error((key,), reason)
     _refuse_mixed(document, given)
     _refuse_two_densities(document, given)
+    _refuse_sigma_alone(document, given)
     _refuse_equal_traces(document, given)
     _refuse_part_of_a_film(document, given)
 
@@ -84,6 +85,18 @@ def _refuse_part_of_a_film(document: Document, given: Description) -> None:
             f"{name} is missing: {FILM[name].meaning}; add {name} = ..." for name in lacking
         )
         raise document.error(("film",), f"below [film], {asked}")
+
+
+def _refuse_sigma_alone(document: Document, given: Description) -> None:
+    """Refuse a dataset of standard errors without those that they belong to."""
+    for j, trace in enumerate(given.traces):
+        if trace.sigma is not None and None in (trace.time, trace.signal):
+            way = ("trace", j, "sigma") if document.line("trace") else ("sigma",)
+            raise document.error(
+                way,
+                "sigma names a dataset of an HDF5 file, beside time and signal; in another file the standard"
+                " errors are the third of the columns: columns = [0, 1, 2]",
+            )
 
 
 def _refuse_two_densities(document: Document, given: Description) -> None:
@@ -105,8 +118,12 @@ def _refuse_two_densities(document: Document, given: Description) -> None:
 def _refuse_equal_traces(document: Document, given: Description) -> None:
     for j, trace in enumerate(given.traces):
         for i, other in enumerate(given.traces[:j], 1):
-            if trace.file.resolve() == other.file.resolve():
-                reason = f"{trace.file.name} is the file of trace {i} already; name another file"
+            same_place = (trace.place, trace.columns) == (other.place, other.columns)
+            if same_place and trace.file.resolve() == other.file.resolve():
+                reason = (
+                    f"{trace.file.name} is the file of trace {i} already; name another file, or say which"
+                    " sheet, curve, signal or columns of it this trace is"
+                )
                 raise document.error(("trace", j, "file"), reason)
             if trace.name is not None and trace.name == other.name:
                 reason = f"{trace.name!r} is the name of trace {i} already; give another name"

@@ -11,8 +11,8 @@ from helpers.description import DescribedTrace, Description, find, read
 from helpers.measurement.measurement import Measurement
 from helpers.traces import Trace, load_trace
 from helpers.traces.columns import choose, time_unit
-from helpers.traces.reading import read_table
-from helpers.traces.table import Table
+from helpers.traces.instruments import Selection
+from helpers.traces.loading import read_columns
 from helpers.units import seconds
 
 _SIGNS = {"positive": 1, "negative": -1, None: None}
@@ -61,16 +61,25 @@ def load_traces(description: Description) -> list[Trace]:
     is_density = description.kind == "density"
     unit = description.signal_unit or (description.density_unit if is_density else None)
     options: dict[str, Any] = {
-        "columns": description.columns,
+        "channel_width": description.channel_width,
         "decimal": description.decimal,
         "t_unit": description.t_unit,
+        "transposed": bool(description.transposed),
     }
     repeated = description.repeated or "refuse"
     if description.t_unit is None:
         _refuse_no_unit(description)
     try:
         traces = [
-            load_trace(each.file, name=each.name, signal_unit=unit, repeated=repeated, **options)
+            load_trace(
+                each.file,
+                name=each.name or _name(each),
+                columns=each.columns or description.columns,
+                signal_unit=unit,
+                repeated=repeated,
+                **each.place,
+                **options,
+            )
             for each in description.traces
         ]
     except ValueError as reason:
@@ -82,35 +91,28 @@ def load_traces(description: Description) -> list[Trace]:
     return traces
 
 
+def _name(trace: DescribedTrace) -> str | None:
+    """Return a name that tells apart the columns of one file; None leaves it to the file."""
+    return None if trace.columns is None else f"{trace.file.stem}, {trace.columns[1]}"
+
+
 def _refuse_no_unit(description: Description) -> None:
-    """Ask for the unit of the times where neither the description nor a file's header has it."""
+    """Ask for the unit of the times where neither the description nor a file has it."""
     for each in description.traces:
-        table = read_table(each.file, decimal=description.decimal)
-        column = choose(table, description.columns)[0]
-        if not any(_contradicts(table, column, wish) for wish in ("h", "s")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # reading the traces warns again
+            table = read_columns(
+                each.file,
+                decimal=description.decimal,
+                selection=Selection(**each.place, channel_width=description.channel_width),
+                transposed=bool(description.transposed),
+            )
+            unit = time_unit(table, choose(table, each.columns or description.columns)[0], None)
+        if not unit:
             raise description.error(
                 f"t_unit is missing, and the header of {each.file.name} does not say the unit of its times,"
                 ' with which every rate goes; add at the top of the file t_unit = "ns" (or "ps", "us", ...)'
             )
-
-
-def _contradicts(table: Table, column: int, wish: str) -> bool:
-    """Say whether a header names another unit of time, or something that is none."""
-    try:
-        time_unit(table, column, wish)
-        return bool(_not_a_time(table, column))
-    except ValueError:
-        return True
-
-
-def _not_a_time(table: Table, column: int) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            time_unit(table, column, None)
-    except ValueError:
-        return True
-    return False
 
 
 def _in_unit(trace: Trace, t_unit: str) -> Trace:

@@ -96,13 +96,23 @@ def recognise(file: str, lines: list[str], decimal: str | None) -> tuple[Dialect
     ValueError
         If in no dialect a line is a row of numbers; says what the file seems to be.
     """
-    best, width = _best(lines, decimal)
+    best, width, score = _best(lines, decimal)
+    if decimal is not None:
+        other = "," if decimal == "." else "."
+        better, _, most = _best(lines, other)
+        if better is not None and most > 2 * score:
+            raise ValueError(
+                f"{file}: few rows are rows of numbers with the decimal mark {decimal!r}, but with"
+                f" {other!r} they"
+                f' are; give decimal="{other}", or leave decimal out'
+            )
     if best is None:
-        raise ValueError(_why_no_rows(file, lines, decimal))
+        raise ValueError(_why_no_rows(file, lines))
     return best, width
 
 
-def _best(lines: list[str], decimal: str | None) -> tuple[Dialect | None, int]:
+def _best(lines: list[str], decimal: str | None) -> tuple[Dialect | None, int, float]:
+    """Return the dialect that most sampled lines speak for, the width of its rows, and how much they do."""
     filled = [line for line in lines if line.strip()]
     sample = filled if len(filled) < 2 * _SAMPLED else filled[:_SAMPLED] + filled[-_SAMPLED:]
     best, most, width = None, 0.0, 0
@@ -117,7 +127,7 @@ def _best(lines: list[str], decimal: str | None) -> tuple[Dialect | None, int]:
             score = sum(weights.values()) * (1.0 if separator else 0.5)
             if score > most:
                 best, most, width = dialect, score, max(weights, key=lambda each: weights[each])
-    return best, _width_with_short_columns(best, sample, width) if best else width
+    return best, _width_with_short_columns(best, sample, width) if best else width, most
 
 
 def _weight(dialect: Dialect, fields: list[str]) -> float:
@@ -144,7 +154,7 @@ def _width_with_short_columns(dialect: Dialect, sample: list[str], usual: int) -
     return widest if same or (falls and widths.count(widest) >= _FEWEST_WIDE) else usual
 
 
-def _why_no_rows(file: str, lines: list[str], decimal: str | None) -> str:
+def _why_no_rows(file: str, lines: list[str]) -> str:
     filled = [(row, line.strip()) for row, line in enumerate(lines, 1) if line.strip()]
     if not filled:
         return f"{file}: the file is empty; there is no data in it"
@@ -158,14 +168,12 @@ def _why_no_rows(file: str, lines: list[str], decimal: str | None) -> str:
     data = [(row, line) for row, line in filled if not line.startswith(_MARKS)]
     if not data:
         return f"{file}: comments only, no numeric rows; the data is empty"
-    other = {".": ",", ",": "."}.get(decimal or "")
-    if other and _best(lines, other)[0]:
+    numbers = [row for row, line in data if any(is_plain(line.strip("\"'"), mark) for mark in ".,")]
+    if 2 * len(numbers) > len(data):
         return (
-            f"{file}: no row of numbers has the decimal mark {decimal!r}, but with {other!r} they are read;"
-            f' give decimal="{other}", or leave decimal out'
+            f"{file}, row {numbers[-1]}: one column of numbers; a trace needs two, time and signal; for"
+            " counts alone give channel_width=..., the time from one channel to the next, and t_unit=..."
         )
-    if any(is_plain(data[-1][1].strip("\"'"), mark) for mark in ".,"):
-        return f"{file}, row {data[-1][0]}: one column of numbers; a trace needs two, time and signal"
     return (
         f"{file}, row {data[0][0]}: no numeric data; {shown(data[0][1])} is no row of numbers and neither"
         " is any other; give two columns of plain numbers, time and signal"
