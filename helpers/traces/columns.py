@@ -430,14 +430,15 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
     wished = _wished_unit(wish)
     found, where = _unit_of_column(table, column), "its header gives the time"
     sure, unsure = stated(table.above)
-    if not found and sure is not None:
-        found, where = sure.unit, f"row {sure.row} ({shown(sure.text)}) gives the time"
-    elif found and sure is not None and seconds(sure.unit) != seconds(found):
-        warn(
-            f"{table.file}, row {sure.row}: {shown(sure.text)} seems to give the time in {sure.unit}, the"
-            " title"
-            f" of its column in {found}, which is taken; delete the one that is wrong"
-        )
+    if not found and sure:
+        found, where = sure[-1].unit, f"row {sure[-1].row} ({shown(sure[-1].text)}) gives the time"
+    for each in sure:
+        if seconds(each.unit) != seconds(found):
+            warn(
+                f"{table.file}, row {each.row}: {shown(each.text)} seems to give the time in {each.unit},"
+                " but the"
+                f" lines nearest to the numbers in {found}, which is taken; delete the one that is wrong"
+            )
     if found and wished and seconds(found) != seconds(wished):
         raise ValueError(
             f'{table.file}: {where} in {found}, not in {wished}; change t_unit to "{found}", or correct the'

@@ -15,11 +15,16 @@ from helpers.traces.trace import Trace
 
 
 def read_columns(
-    path: str | Path, *, decimal: str | None = None, selection: Selection | None = None
+    path: str | Path,
+    *,
+    decimal: str | None = None,
+    selection: Selection | None = None,
+    transposed: bool = False,
 ) -> Table:
     """Return the columns of a file of any kind; here each kind of file finds its reader."""
     table = read_instrument(Path(path), selection or Selection(), decimal)
-    return read_table(path, decimal=decimal) if table is None else table
+    table = read_table(path, decimal=decimal) if table is None else table
+    return transposed_table(table) if transposed else table
 
 
 def load_trace(
@@ -88,7 +93,7 @@ def load_trace(
     Trace('sample_data': 791 points, t -20 to 480 ns, largest signal 800 10^16 cm^-3)
     """
     selection = Selection(sheet, curve, channel_width, time, signal, sigma)
-    table = _table(path, decimal, selection, transposed)
+    table = read_columns(path, decimal=decimal, selection=selection, transposed=transposed)
     if name is None:
         name = _stem(path) + (f", {selection.label}" if selection.label else "")
     chosen = choose(table, columns)
@@ -138,16 +143,12 @@ def load_traces(
     >>> [trace.name for trace in load_traces(DATA / "fluence_series_1uJ.csv")]
     ['counts']
     """
-    table = _table(path, decimal, Selection(sheet, curve, channel_width), transposed)
+    selection = Selection(sheet, curve, channel_width)
+    table = read_columns(path, decimal=decimal, selection=selection, transposed=transposed)
     return [
         _trace(table, chosen, _title(table, chosen[1], path), t_unit, signal_unit, _known(repeated))
         for chosen in signals(table, columns)
     ]
-
-
-def _table(path: str | Path, decimal: str | None, selection: Selection, transposed: bool) -> Table:
-    table = read_columns(path, decimal=decimal, selection=selection)
-    return transposed_table(table) if transposed else table
 
 
 def _trace(

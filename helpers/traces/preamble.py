@@ -50,21 +50,22 @@ class Statement(NamedTuple):
     unit: str
 
 
-def stated(above: tuple[str, ...]) -> tuple[Statement | None, Statement | None]:
-    """Return the last line that states the unit of the times, and the first that may be about it.
+def stated(above: tuple[str, ...]) -> tuple[list[Statement], Statement | None]:
+    """Return the lines that state the unit of the times, and the first other one that may be about it.
 
     Examples
     --------
-    >>> stated(("Model,TBS1102", "Horizontal Units,s", "Integration time: 5 ms"))[0].unit
+    >>> stated(("Model,TBS1102", "Horizontal Units,s", "Integration time: 5 ms"))[0][0].unit
     's'
     """
-    sure = unsure = None
+    sure: list[Statement] = []
+    unsure = None
     for row, line in list(enumerate(above, 1))[-_LINES:]:
         text = line.strip().lstrip("#%!;/ ").strip()
         if not text:
             continue
         if unit := _stated_in(text):
-            sure = Statement(row, text, unit)
+            sure.append(Statement(row, text, unit))
         elif unsure is None and _OF_TIME.search(text[:200]) and not _NOT_THE_AXIS.search(text[:200]):
             words = [time_unit_only(word) for word in re.split(r"[^\w]+", text[:200])]
             clear = _CLEAR_UNIT.search(text[:200])

@@ -116,6 +116,8 @@ def _is_spoilt(line: str, cells: list[str], dialect: Dialect, width: int) -> boo
         return True
     if len(cells) != width or is_header(cells):
         return False
+    if cells[0].startswith("#") and all(map(CELL_ERROR.fullmatch, cells)):
+        return True
     others = any(_LIKE_A_NUMBER.match(field) for field in cells[1:])
     if _NO_VALUE.fullmatch(cells[0]) or CELL_ERROR.fullmatch(cells[0]):
         return others or bool(re.search(r"\w", cells[0]))
