@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 from scipy.optimize import nnls
+from scipy.special import stdtridf
 
 from helpers.fitting.minimise import triangle_of
 from helpers.measurement.quantity import amount
@@ -29,6 +30,8 @@ _LEAST_CONSTANT = 1e-6  # of the mean square: no point may weigh without limit
 _LEAST_SPARE = 1e-6  # 1 − h of a point that the fit follows wherever it goes
 _ROUNDS, _HALVINGS, _SETTLED = 50, 12, 1e-5  # the last of −2·ln of the likelihood
 _ROUNDING = 1e-13
+_TAIL = 0.975  # of Student's t, for intervals of 95 %
+_LEAST_WIDER = 1e-9  # of a variance; less is rounding
 _ROWS = 256  # of a table that are multiplied at once: a linear algebra library starts no threads for so few
 _SEEN = 1e-3  # share of the variance below which a term is not worth a word
 
@@ -255,10 +258,16 @@ def _downhill(scatter: Scatter, coefficients, aim, rest: _Rest) -> tuple[np.ndar
 
 
 def freedoms(scatter: Scatter, coefficients: np.ndarray) -> np.ndarray:
-    """Degrees of freedom ν = 2V²/var(V) behind the variance V of each parameter.
+    """Degrees of freedom ν behind the variance V of each parameter, with which Student's t makes intervals.
 
-    V = Σ wᵢ²σᵢ² with w the row of the estimator in the linear problem, so that it is linear in the
-    coefficients, whose covariance is that of the least squares in `estimate`. Even noise gives m − p.
+    Without more ν is 2V²/var(V): V = Σ wᵢ²σᵢ², with w the row of the estimator in the linear problem, is
+    linear in the coefficients, whose covariance W is that of the least squares in `estimate`. Even noise
+    gives m − p. But V is too small besides, because weights that are estimated are not the best ones: with
+    orthonormal columns U of the weighted problem and Dᵢ = (term i)/σ² it should be larger by
+    2·Σ Wᵢⱼ·(UᵀDᵢDⱼU − UᵀDᵢU·UᵀDⱼU). What is returned is the smaller ν whose t makes a 95 % interval
+    longer by as much; of 30 points intervals are then 7 % longer, of 80 points 2 %.
+    Source: Kenward & Roger (1997), "Small sample inference for fixed effects from restricted maximum
+    likelihood", Biometrics 53, 983.
 
     Parameters
     ----------
@@ -277,23 +286,33 @@ def freedoms(scatter: Scatter, coefficients: np.ndarray) -> np.ndarray:
     [9.0]
     """
     variance = scatter.variances(coefficients)
-    spare = len(scatter.residuals) - scatter.slopes.shape[1]
+    count = scatter.slopes.shape[1]
+    spare = len(scatter.residuals) - count
     rest = _restricted(scatter, variance)
     if rest is None:
-        return np.full(scatter.slopes.shape[1], float(spare))
-    total, doubled = np.zeros((2, scatter.slopes.shape[1]))
-    # The estimator's rows, up to a factor for each parameter that V² and var(V) share.
-    rows = (rest.columns @ np.linalg.inv(rest.triangle).T) ** 2 / variance[:, None]
+        return np.full(count, float(spare))
+    rows = np.linalg.inv(rest.triangle)  # of the estimator, up to a factor for each parameter
+    total, doubled, lost = np.zeros(count), np.zeros(count), np.zeros((count, count))
     for group, points in enumerate(scatter.members):
         used = coefficients[group] > 0
-        terms = scatter.terms[points][:, used]
-        spread = np.sqrt(np.maximum(1 - rest.leverages[points], 0) / 2) / variance[points]
-        weighted = terms * spread[:, None]
+        terms = scatter.terms[points][:, used] / variance[points, None]
+        columns = rest.columns[points]
+        weighted = terms * np.sqrt(np.maximum(1 - rest.leverages[points], 0) / 2)[:, None]
         own = np.linalg.pinv(weighted.T @ weighted, hermitian=True)
-        parts = rows[points].T @ terms
+        parts = ((columns @ rows.T) ** 2).T @ terms
         total += parts @ coefficients[group, used]
         doubled += np.einsum("ij,jk,ik->i", parts, own, parts)
-    return 2 * total**2 / doubled
+        slopes = [columns.T @ (columns * term[:, None]) for term in terms.T]
+        lost += columns.T @ (columns * np.einsum("ij,jk,ik->i", terms, own, terms)[:, None])
+        lost -= sum(own[i, j] * a @ b for i, a in enumerate(slopes) for j, b in enumerate(slopes))
+    found = np.clip(2 * total**2 / doubled, 1.0, spare)
+    size = np.einsum("ij,ij->i", rows, rows)
+    wider = 1 + 2 * np.maximum(np.einsum("ij,jk,ik->i", rows, lost, rows), 0) / size
+    is_wider = wider > 1 + _LEAST_WIDER
+    if is_wider.any():
+        reach = stats.t.ppf(_TAIL, found[is_wider]) * np.sqrt(wider[is_wider])
+        found[is_wider] = stdtridf(_TAIL, np.minimum(reach, stats.t.ppf(_TAIL, 1)))
+    return found
 
 
 class _Rest(NamedTuple):
