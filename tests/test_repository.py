@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from helpers.paths import RESULTS, ROOT
 
@@ -256,10 +257,29 @@ class TestPackages:
     option, *lock = (line.strip() for line in text.splitlines() if line.strip())
     pins = tuple(Requirement(line.partition(" --hash")[0]) for line in lock)
 
-    def test_the_lock_holds_the_direct_dependencies_as_they_are_pinned(self):
-        locked = {(pin.name.lower(), str(pin.specifier)) for pin in self.pins}
-        direct = [Requirement(line) for line in self.project["dependencies"]]
-        assert {(item.name.lower(), str(item.specifier)) for item in direct} <= locked
+    def test_the_lock_has_one_version_of_each_direct_dependency_within_its_range(self):
+        locked = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in self.pins}
+        lists = [self.project["dependencies"], *self.project["optional-dependencies"].values()]
+        direct = [Requirement(line) for line in itertools.chain(*lists)]
+        assert [
+            item.name
+            for item in direct
+            if not item.specifier.contains(locked.get(canonicalize_name(item.name), "0"))
+        ] == []
+
+    def test_the_package_alone_brings_neither_networks_nor_tests_nor_a_notebook_server(self):
+        light = {Requirement(line).name for line in self.project["dependencies"]}
+        assert light.isdisjoint(
+            {"keras", "jax", "mlxtend", "pytest", "playwright", "jupyterlab", "distributed"}
+        )
+
+    def test_a_notebook_service_takes_versions_of_the_lock(self):
+        lines = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pins = [Requirement(line) for line in lines if line and not line.startswith(("#", "-", "."))]
+        locked = {(pin.name, str(pin.specifier)) for pin in self.pins}
+        assert {(pin.name, str(pin.specifier)) for pin in pins} <= locked
+        assert "jupyterlab" in {pin.name for pin in pins}
+        assert "keras" not in {pin.name for pin in pins}
 
     def test_the_lock_pins_each_package_with_its_hashes_and_names_no_index(self):
         pin = r"[a-z0-9.-]+==[0-9][\w.]*( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+"
