@@ -267,6 +267,15 @@ class TestErrorsBesideABound:
         found = next(each for each in self.fits(12, 20) if (each.status == "bound").any())
         assert found.freedom == 12 - 4
         assert found.reduced_chi2 == pytest.approx(2 * found.cost / 8)
+        assert found.parameters == 4  # the criteria count them, too
+
+    def test_so_they_do_where_the_noise_is_unknown(self):
+        """Student's t of the intervals and the criteria: four parameters, and the noise."""
+        plain = next(each for each in self.fits(12, 20) if (each.status == "bound").any())
+        found = fit(Measurement(Trace(plain.trace.t, plain.trace.signal), noise="even"))
+        assert (found.status == "bound").any()
+        assert found.parameters == 5
+        assert (found.error_freedom == 12 - 4).all()
 
 
 class TestOddData:
@@ -391,6 +400,14 @@ class TestAutomaticGuess:
         assert around.k1 == pytest.approx(1e-2, rel=0.2)
         with pytest.raises(ValueError, match="K1"):
             suggest(trace, fixed={"K1": 3})
+
+    def test_points_that_are_known_well_count_more(self):
+        """The second half of the trace is known a thousand times better than the first."""
+        t, rng = np.linspace(0, 5, 200), np.random.default_rng(1)
+        sigma = np.where(t < 2.5, 0.1, 1e-4)
+        trace = Trace(t, solve(t, 1.0, (0, 0.3, 0, 0)) + sigma * rng.standard_normal(200), sigma)
+        known = {"G": 0.0, "k2": 0.0, "k3": 0.0}
+        assert suggest(trace, fixed=known).k1 == pytest.approx(0.3, rel=0.05)
 
     @pytest.mark.parametrize(("name", "words"), [("", "^trace: "), ("short", "^trace 'short': ")])
     def test_it_needs_three_points(self, name, words):

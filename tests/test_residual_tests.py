@@ -236,3 +236,19 @@ class TestCorrelatedNoise:
         assert test.found
         assert test.correlation == 0
         assert (test.widening.dropna() == 1).all()
+
+
+def test_chances_of_a_series_are_those_of_all_its_traces_together():
+    """The least of five chances is small more often than one alone."""
+    t, rng, chances = np.linspace(0, 5, 40), np.random.default_rng(13), []
+    rates, levels = (0, 0.5, 0.3, 0), np.geomspace(0.5, 8, 5)
+    for _ in range(50):
+        traces = [
+            Trace(t, kinetics.solve(t, n0, rates) + 0.02 * rng.standard_normal(40), np.full(40, 0.02))
+            for n0 in levels
+        ]
+        test = misfit(fit(traces, rates, fixed=["G", "k3"]))
+        chances.append((test.p, test.p_size))
+    for level in (0.1, 0.3):
+        shares = np.mean(np.array(chances) < level, axis=0)
+        assert (shares <= level + 3 * np.sqrt(level * (1 - level) / 50)).all(), shares

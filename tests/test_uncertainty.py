@@ -367,6 +367,26 @@ class TestBootstrap:
             scatter = bootstrap(found, n=200, kind=kind, progress=False).stderr
             assert scatter["k2"] == pytest.approx(found.stderr["k2"], rel=0.15)
 
+    def test_few_residuals_are_freed_of_what_the_fit_took_from_them(self):
+        """Eight points and four parameters: residuals have half of the noise's variance."""
+        t, rng = np.linspace(0, 4, 8), np.random.default_rng(20)
+        for rates in ((0.0, 0.3, 0.5, 0.3), (0.0, 0.5, 1.0, 0.0)):
+            trace = Trace(t, kinetics.solve(t, 1.0, rates) + 1e-4 * rng.standard_normal(8))
+            found = fit(trace, rates, fixed=["G", *(["k3"] if rates[3] == 0 else [])])
+            scatter = bootstrap(found, n=400, kind="residual", progress=False).stderr
+            assert scatter["k1"] == pytest.approx(found.stderr["k1"], rel=0.15)
+
+    @pytest.mark.parametrize("kind", ["parametric", "residual"])
+    def test_replicates_lie_around_the_fit_whatever_the_residuals_mean(self, kind):
+        """A background that the law does not know leaves residuals above zero on average."""
+        t, rng = np.linspace(0, 4, 60), np.random.default_rng(21)
+        trace = Trace(t, np.exp(-t) + 0.05 + 0.01 * rng.standard_normal(60))
+        found = fit(trace, fixed=["G", "k2", "k3"])
+        assert found.residuals()[0].mean() > 0.005
+        scatter = bootstrap(found, n=200, kind=kind, progress=False)
+        off = (scatter.values["k1"].mean() - found.values["k1"]) / scatter.stderr["k1"]
+        assert abs(off) < 4 / np.sqrt(200)
+
 
 LADDER = {
     "k1": Rates(k1=2e-2),

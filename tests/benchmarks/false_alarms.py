@@ -4,9 +4,11 @@
 
 `counts`: fits of the right law to simulated counts of one trace or four. At each peak and background the
 share that is called structured, the share whose size is called wrong (p < 0.001, as in `advise`), and of k1
-the pulls, by its standard error and by the signed root of the profile's Δ at the truth, and the coverage of
-the profile's 95 % interval. `wrong`: the share of wrong laws that is found. `correlated`: coverage with and
-without the widening. `taken_for_noise`: how often a wrong law is called correlated noise.
+the pulls and the coverage of the profile's 95 % interval. Pulls are given twice: (value − truth)/error, which
+is standard normal only where the likelihood is a parabola, and the signed root of the profile's Δ at the
+truth, ±√(2·cost(truth) − 2·cost), which is so for few counts, too: the intervals follow it, not the error.
+`wrong`: the share of wrong laws that is found. `correlated`: coverage with and without the widening.
+`taken_for_noise`: how often a wrong law is called correlated noise.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from helpers.fitting import Fit, fit
 from helpers.measurement import Measurement
 from helpers.traces import Trace
 from helpers.uncertainty import misfit
+from tests.benchmarks.coverage import at_truth
 
 PEAKS = (5, 30, 200, 500, 2_000, 20_000)
 BACKGROUNDS = (0.02, 0.5, 5.0)
@@ -103,7 +106,8 @@ def counts(sets: int) -> None:
                     off, higher = found.values["k1"] - RATES[1], rise(found, RATES[1])
                     pulls = off / found.stderr["k1"], np.sign(off) * np.sqrt(higher)
                     noisy = test.p_size < SIZE
-                    rows.append([test.found, noisy, test.found or noisy, *pulls, higher < COVERED])
+                    covered = at_truth(found, "k1", RATES[1])[0]
+                    rows.append([test.found, noisy, test.found or noisy, *pulls, covered])
                 table = np.array(rows, float)
                 shares, (own, root) = (
                     table.mean(axis=0),
