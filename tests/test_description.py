@@ -1065,3 +1065,26 @@ class TestAnyFile:
     @given(content=st.binary(max_size=200))
     def test_of_random_bytes(self, folder, content):
         self.check(folder, content)
+
+
+class TestEndless:
+    """What a broken program or an ill will could write is refused at once, by line."""
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("p0_cm3 = " + "9" * 5000, "line 1: a number of 5000 digits"),
+            ("p0_cm3 = 0x" + "f" * 5000, "line 1: a number of 5002 digits"),
+            ("a." * 3000 + "b = 1", "line 1: a key of more than 40 parts"),
+            ("[" + "a." * 3000 + "b]", "line 1: a key of more than 40 parts"),
+            ('kind = "TA"\ntrace = [' + '{ file = "a.csv" },' * 2000 + "]", "line 2: 3[0-9]{4} letters"),
+            ("a = " + "[" * 9000, "nested too deeply"),
+            ("".join(f"k{number} = 1\n" for number in range(9000)) + "k7 = 2", "k7 stands in line 8 already"),
+            ('kind = "TA"\ntrace = [\n' + '{ file = "a.csv" },\n' * 3000 + "]", "2000 at most"),
+            ('kind = "TA"\nfile = "a.csv"\n' + "".join(f"[fit.f{j}]\n" for j in range(600)), "500 at most"),
+        ],
+    )
+    def test_it_is_refused_in_plain_words(self, tmp_path, text, words):
+        (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"mine\.toml.*{words}"):
+            read(tmp_path / "mine.toml")

@@ -38,6 +38,7 @@ from helpers.description.toml_text import Document, Way
 
 _OPEN = re.compile(r"unknown|not known|none|null|n/?a|\?+|-{2,}|auto|automatic|default", re.IGNORECASE)
 _NO_DOPING = "p0_cm3 changes the rates; write p0_cm3 = 0 for an undoped film, else an estimate in cm^-3"
+MOST_TRACES, MOST_FITS = 2000, 500  # in one description
 _LEFT_OUT = "; where it is not known, delete the line"
 
 __all__ = ["DescribedTrace", "Description", "Film", "FitChoice", "find", "read"]
@@ -344,6 +345,11 @@ def _traces(
         name = next(iter(single))
         advice = "delete one of the two" if name == "file" else _trace_remedy(name)
         raise document.error((name,), f"{name} stands at the top, but the files stand in trace; {advice}")
+    if isinstance(given, list) and len(given) > MOST_TRACES:
+        raise document.error(
+            ("trace",),
+            f"{len(given)} traces, and {MOST_TRACES} at most are read; divide them into several descriptions",
+        )
     if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
         raise document.error(
             ("trace",),
@@ -400,6 +406,8 @@ def _fits(document: Document, entries: Any) -> dict[str, FitChoice]:
             f"{plain[0]} stands below [fit], and there is [fit.{next(iter(named))}], too; give every fit a"
             " name, for instance [fit.plain]",
         )
+    if len(named) > MOST_FITS:
+        raise document.error(("fit",), f"{len(named)} fits, and {MOST_FITS} at most are read; delete some")
     fits: dict[str, FitChoice] = {}
     for name, each in named.items():
         try:

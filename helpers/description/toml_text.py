@@ -15,6 +15,9 @@ from helpers.paths import read_start
 LARGEST_FILE = 1 << 20  # bytes; descriptions have a few thousand
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LINE_END = re.compile(r"\r\n|\r")
+_LONGEST_LINE = 10_000  # letters
+_ENDLESS_NUMBER = re.compile(r"(?<![\w.])(?:0[xob])?\d[\w.]{999,}")
+_ENDLESS_KEY = re.compile(r"(?<![\w.-])(?:[\w-]+[ \t]*\.[ \t]*){40,}")
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}'  # texts of several lines
     r'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''  # texts of one line
@@ -122,6 +125,7 @@ def parse(file: str, text: str, keys: Mapping[str, str]) -> Document:
     >>> document.entries["window"], document.line("window")
     ([0, 5], 2)
     """
+    _refuse_endless(file, text)
     try:
         entries = tomllib.loads(text)
     except RecursionError:
@@ -136,6 +140,22 @@ def parse(file: str, text: str, keys: Mapping[str, str]) -> Document:
     for way, line in found:
         lines.setdefault(way, line)
     return Document(file, entries, lines, tables)
+
+
+def _refuse_endless(file: str, text: str) -> None:
+    """Refuse what is no description and would keep `tomllib` busy for minutes, or fill the memory."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > _LONGEST_LINE:
+            reason = f"{len(line)} letters in one line; write each trace in a line of its own"
+        elif len(line) > 80 and (found := _ENDLESS_NUMBER.search(line)):
+            reason = (
+                f"a number of {len(found.group())} digits; write the leading 15 of them and a power of ten"
+            )
+        elif len(line) > 80 and _ENDLESS_KEY.search(line):
+            reason = "a key of more than 40 parts with points between them; delete it"
+        else:
+            continue
+        raise ValueError(f"{file}, line {number}: {reason}")
 
 
 def _repeated(text: str, place: tuple[int, int] | None) -> tuple[str, int, int] | None:
