@@ -34,9 +34,10 @@ class Cells(NamedTuple):
 
 
 def label(table: Table, column: int) -> str:
-    """Return how messages call a column: by its number, from 1, and its name."""
+    """Return how messages call a column: by its number, from 1, or its letter, and its name."""
     name = table.names[column] if table.names else ""
-    return f"column {column + 1}" + (f" ({shown(name)})" if name else "")
+    place = table.letters[column] if table.letters else column + 1
+    return f"column {place}" + (f" ({shown(name)})" if name else "")
 
 
 def unit(table: Table, column: int) -> str:

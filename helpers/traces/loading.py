@@ -112,6 +112,9 @@ def load_traces(
     sheet: str | None = None,
     curve: int | str | None = None,
     channel_width: float | None = None,
+    time: str | None = None,
+    signal: str | None = None,
+    sigma: str | None = None,
 ) -> list[Trace]:
     """Read all decays of a file: one column of times and many signals, each named by its title.
 
@@ -120,7 +123,7 @@ def load_traces(
 
     Parameters
     ----------
-    path, t_unit, signal_unit, decimal, repeated, transposed, sheet, curve, channel_width
+    path, t_unit, signal_unit, decimal, repeated, transposed, sheet, curve, channel_width, time, signal, sigma
         As of `load_trace`.
     columns : sequence of int or str, optional
         The column of times and those of the signals, by numbers from 0 or by names; needed where the
@@ -143,7 +146,7 @@ def load_traces(
     >>> [trace.name for trace in load_traces(DATA / "fluence_series_1uJ.csv")]
     ['counts']
     """
-    selection = Selection(sheet, curve, channel_width)
+    selection = Selection(sheet, curve, channel_width, time, signal, sigma)
     table = read_columns(path, decimal=decimal, selection=selection, transposed=transposed)
     return [
         _trace(table, chosen, _title(table, chosen[1], path), t_unit, signal_unit, _known(repeated))

@@ -29,6 +29,8 @@ class Table:
         What stands in a cell, by its place in values, that is neither empty nor a finite number ("#N/A").
     doubt : str
         Why the columns may not be what they seem, where they have no names; "" where nothing speaks for it.
+    letters : tuple of str, of length k or empty
+        What a spreadsheet calls its columns: "A", "C".
     """
 
     file: str
@@ -39,6 +41,7 @@ class Table:
     above: tuple[str, ...] = ()
     texts: Mapping[tuple[int, int], str] = field(default_factory=dict)
     doubt: str = ""
+    letters: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         named = f": {', '.join(self.names)}" if self.names else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ import numpy as np
 from helpers.traces.instruments.refusal import RefusedError
 from helpers.traces.instruments.selection import Selection, listed, nearest
 from helpers.traces.table import Table
+from helpers.traces.texts import warn
 
 _LEAST_AT_END = 25  # counts that a steady signal had before a counter stopped; e^-25 by chance
 
@@ -128,10 +128,9 @@ def _warn_of_an_empty_end(file: str, curve: Curve, t_unit: str) -> None:
     for span in (8, 64, 512):
         early, late = np.array_split(curve.signal[max(0, last + 1 - span) : last + 1], 2)
         if empty >= span and late.sum() > _LEAST_AT_END and late.sum() > 0.5 * early.sum():
-            warnings.warn(
+            warn(
                 f"{file}: the last {empty} of {len(curve.signal)} channels hold no count at all, although the"
                 f" signal before them did not fade: the counter did not reach them; leave them out with a"
-                f" window that ends at {curve.t[last]:g} {t_unit}".rstrip(),
-                stacklevel=5,
+                f" window that ends at {curve.t[last]:g} {t_unit}".rstrip()
             )
             return

@@ -18,6 +18,7 @@ import openpyxl
 from openpyxl.utils import get_column_letter
 
 from helpers.paths import read_start
+from helpers.traces.instruments.fields import number
 from helpers.traces.instruments.refusal import RefusedError, damage
 from helpers.traces.instruments.selection import Selection, listed, nearest
 from helpers.traces.table import Table
@@ -30,6 +31,7 @@ _MOST_CELLS = 5_000_000
 _MOST_ROWS = 1_048_576  # of a sheet of Excel
 _REMEDY = "open it in Excel and save it again, or save the sheet as CSV"
 _NUMBER_AS_TEXT = re.compile(r"[\s'’]*[+-]?[\d.,'’\s]*\d[\d.,'’\s]*([eE][+-]?\d+)?\s*", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,15}", re.ASCII)
 _NO_VALUE = re.compile(r"\W*|[+-]?(nan|inf|infinity)|n/?a|null|none|#.*", re.IGNORECASE)
 
 
@@ -45,12 +47,13 @@ class _Cell:
 _Row = dict[int, _Cell]  # by column, from 0
 
 
-def read(path: Path, selection: Selection) -> Table:
+def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
     """Read a sheet of an Excel workbook.
 
     The numbers begin in the first row that holds nothing but numbers, errors and numbers stored as text;
     the row above them names the columns, or gives their units below their names. Formulas count with the
-    value that Excel computed last. Hidden sheets are read only if their name is given.
+    value that Excel computed last. Hidden sheets are read only if their name is given. Numbers stored as
+    text are read where they are whole, or where `decimal` says what marks their decimals.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def read(path: Path, selection: Selection) -> Table:
     selection.refuse_others(file, "an Excel workbook", "sheet")
     data = read_start(path, _LARGEST_FILE, "an Excel workbook")
     _refuse_other_archives(file, data)
-    rows, name = _cells(file, data, selection.sheet)
+    rows, name = _cells(file, data, selection.sheet, decimal)
     file = f"{file}, sheet {name!r}"
     table = _table(file, rows)
     _refuse_uncomputed(file, data, name, table)
@@ -105,19 +108,21 @@ def _open(file: str, data: bytes, *, values: bool) -> Any:
         return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=values)
 
 
-def _cells(file: str, data: bytes, wanted: str | None) -> tuple[dict[int, _Row], str]:
+def _cells(file: str, data: bytes, wanted: str | None, decimal: str | None) -> tuple[dict[int, _Row], str]:
     """Return the cells of the chosen sheet by row, from 1, and the sheet's name."""
     book = _open(file, data, values=True)
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     shown_ones = [name for name, sheet in sheets.items() if sheet.sheet_state == "visible"]
     if wanted is not None:
         name = _find(file, wanted, sheets, shown_ones)
-        return _read_sheet(file, sheets[name]), name
+        return _read_sheet(file, sheets[name], decimal), name
     if not shown_ones:
         raise ValueError(
             f"{file}: all its sheets are hidden; give one of them with sheet=...: {listed(sheets)}"
         )
-    filled = {name: rows for name in shown_ones if (rows := _read_sheet(file, sheets[name]))}
+    filled = {name: rows for name in shown_ones if (rows := _read_sheet(file, sheets[name], decimal))}
+    with_numbers = {name: rows for name, rows in filled.items() if any(map(_is_data, rows.values()))}
+    filled = with_numbers or filled
     if len(filled) > 1:
         raise ValueError(
             f"{file}: several sheets; choose one with sheet=..., which is one of {listed(filled)}"
@@ -139,7 +144,7 @@ def _find(file: str, wanted: str, sheets: dict[str, Any], visible: Sequence[str]
     raise ValueError(f"{file}: there is no sheet {wanted!r}{hint}; give one of {listed(visible or sheets)}")
 
 
-def _read_sheet(file: str, sheet: Any) -> dict[int, _Row]:
+def _read_sheet(file: str, sheet: Any, decimal: str | None) -> dict[int, _Row]:
     rows: dict[int, _Row] = {}
     count = 0
     with damage(f"{file}, sheet {sheet.title!r}", _REMEDY):
@@ -148,13 +153,13 @@ def _read_sheet(file: str, sheet: Any) -> dict[int, _Row]:
             count += len(cells)
             if index > _MOST_ROWS or count > _MOST_CELLS:
                 raise ValueError(f"more than {_MOST_ROWS} rows or {_MOST_CELLS} cells")
-            row = {j: cell for j, each in enumerate(cells) if (cell := _cell(each)) is not None}
+            row = {j: cell for j, each in enumerate(cells) if (cell := _cell(each, decimal)) is not None}
             if row:
                 rows[index] = row
     return rows
 
 
-def _cell(cell: Any) -> _Cell | None:
+def _cell(cell: Any, decimal: str | None) -> _Cell | None:
     value = cell.value
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -165,6 +170,9 @@ def _cell(cell: Any) -> _Cell | None:
     if isinstance(value, datetime.datetime | datetime.date | datetime.time | datetime.timedelta):
         return _Cell(math.nan, f"the date or clock time {value}", is_error=True)
     text = str(value).strip()
+    stored = number(text, decimal) if decimal else float(text) if _WHOLE.fullmatch(text) else None
+    if stored is not None:
+        return _Cell(stored)
     return _Cell(math.nan, text, is_error=cell.data_type == "e" or text.startswith("#"))
 
 
@@ -180,19 +188,27 @@ def _table(file: str, rows: dict[int, _Row]) -> _Sheet:
     first = _first_row(file, rows)
     body = [(row, cells) for row, cells in rows.items() if row >= first]
     above = [(row, cells) for row, cells in rows.items() if row < first]
-    columns = sorted({j for _, cells in body for j, cell in cells.items() if not cell.text or cell.is_error})
+    columns = sorted(
+        {
+            j
+            for _, cells in body
+            for j, cell in cells.items()
+            if not cell.text or cell.is_error or _NUMBER_AS_TEXT.fullmatch(cell.text)
+        }
+    )
     values = np.full((len(body), len(columns)), np.nan)
     texts = {}
-    for i, (row, cells) in enumerate(body):
+    for i, (_, cells) in enumerate(body):
         for k, j in enumerate(columns):
             if j not in cells:
                 continue
             values[i, k] = cells[j].number
             if cells[j].text:
-                texts[i, k] = f"{cells[j].text} (cell {get_column_letter(j + 1)}{row})"
+                texts[i, k] = cells[j].text
     names, units, rest = _header(above, columns)
     numbers = np.array([row for row, _ in body])
-    return _Sheet(Table(file, values, numbers, names, units, rest, texts), columns)
+    letters = tuple(get_column_letter(j + 1) for j in columns)
+    return _Sheet(Table(file, values, numbers, names, units, rest, texts, letters=letters), columns)
 
 
 def _first_row(file: str, rows: dict[int, _Row]) -> int:
@@ -209,7 +225,8 @@ def _first_row(file: str, rows: dict[int, _Row]) -> int:
     if as_text:
         raise ValueError(
             f"{file}, row {as_text[0]}: {shown(as_text[1].text)} is stored as text, and no row holds"
-            " numbers; mark the columns in Excel and convert them (Data, Text to Columns), then save again"
+            " numbers; say what marks the decimals with decimal=',' or decimal='.', or convert the cells to"
+            " numbers in Excel"
         )
     raise ValueError(f"{file}: no row of numbers; give a sheet with columns of time and signal")
 

@@ -41,15 +41,15 @@ def numbered(lines: Sequence[str]) -> list[tuple[int, str]]:
 def one_column(lines: Lines, decimal: str | None = None) -> str | None:
     """Return the decimal mark with which most lines are one number each, or None.
 
+    A decimal comma has to be given: 1,5 may as well be the two numbers 1 and 5.
+
     Examples
     --------
-    >>> one_column([(1, "5"), (2, "4,5"), (3, "END")])
-    ','
+    >>> one_column([(1, "5"), (2, "4.5"), (3, "END")])
+    '.'
     """
-    for mark in decimal or ".,":
-        if 2 * sum(number(line, mark) is not None for _, line in lines) > len(lines):
-            return mark
-    return None
+    mark = decimal or "."
+    return mark if 2 * sum(number(line, mark) is not None for _, line in lines) > len(lines) else None
 
 
 def columns(

@@ -8,7 +8,6 @@ where the header does not name another unit.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from helpers.traces.instruments.channels import Curve, as_table, times
 from helpers.traces.instruments.fields import number, numbered, split
 from helpers.traces.instruments.selection import Selection
 from helpers.traces.table import Table
-from helpers.traces.texts import read_lines, shown
+from helpers.traces.texts import read_lines, shown, warn
 from helpers.units import is_time
 
 MARK = re.compile(r"\A\s*LabVIEW Measurement", re.IGNORECASE)
@@ -202,10 +201,9 @@ def _time_unit(file: str, head: Mapping[str, list[str]]) -> str:
 def _warn_of_missing_rows(file: str, head: Mapping[str, list[str]], count: int) -> None:
     said = [int(text) for text in head.get("samples", []) if text.isdecimal() and len(text) < 12]
     if said and max(said) > count:
-        warnings.warn(
+        warn(
             f"{file}: its header announces {max(said)} samples, and {count} rows follow: the file seems to"
-            " be cut off; copy it again",
-            stacklevel=5,
+            " be cut off; copy it again"
         )
 
 

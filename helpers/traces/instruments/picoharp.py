@@ -7,7 +7,6 @@ one value for each curve, and at last, below "#counts", the counts of all curves
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from helpers.traces.instruments.channels import Curve, as_table, times
 from helpers.traces.instruments.fields import number, numbered, refuse_ragged, split
 from helpers.traces.instruments.selection import Selection
 from helpers.traces.table import Table
-from helpers.traces.texts import read_lines, shown
+from helpers.traces.texts import read_lines, shown, warn
 
 MARK = re.compile(r"^#\s*(channels per curve|[num]?s/(channel|bin))\s*$", re.IGNORECASE | re.MULTILINE)
 _WIDTH = re.compile(r"#\s*(fs|ps|ns|us|µs|ms|s)/(?:channel|bin)\s*", re.IGNORECASE)
@@ -105,8 +104,7 @@ def _labels(head: list[tuple[int, str]], count: int) -> list[str]:
 def _warn_of_missing_rows(file: str, head: list[tuple[int, str]], count: int) -> None:
     said = _after(head, "#channels per curve")
     if said and said[0].isdecimal() and int(said[0]) > count:
-        warnings.warn(
+        warn(
             f"{file}: its header announces {said[0]} channels, and {count} follow: the file seems to be"
-            " cut off; copy or export it again",
-            stacklevel=4,
+            " cut off; copy or export it again"
         )

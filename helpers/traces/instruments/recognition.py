@@ -83,7 +83,7 @@ def read_instrument(path: Path, selection: Selection, decimal: str | None = None
                 f"{path.name}: this is {name}, binary data and no {_SUFFIXES.get(suffix, 'text')}, under a"
                 f" wrong name; rename it to {path.stem}{rightly[0]}"
             )
-        return reader(path, selection)
+        return reader(path, selection, decimal) if reader is excel.read else reader(path, selection)
     _refuse_wrong_names(path.name, suffix, start)
     text = _text(start)
     if picoharp.MARK.search(text):
