@@ -100,6 +100,11 @@ def _begin(grid: Grid, t, form: Form, known, data: Data, given: bool) -> np.ndar
             each[rates] = known[rates]
     if len(points) == 1:
         return points[0]
+    return _lowest(grid, form, points, data)
+
+
+def _lowest(grid: Grid, form: Form, points: list[np.ndarray], data: Data) -> np.ndarray:
+    """Return for every pixel the one of some points that costs least."""
     best, lowest = points[0], np.full(points[0].shape[1], np.inf)
     for each in points:
         x, sums = _evaluated(grid, form, each, data)
@@ -238,8 +243,8 @@ def _doubtful(found: Found, form: Form, points: int, floor: np.ndarray) -> np.nd
 def _search_again(grid: Grid, form: Form, data: Data, found: Found, which: np.ndarray) -> None:
     """Search from other starts and keep the lowest minimum of each pixel."""
     some = data.take(which)
-    for begin in other_starts(found.x[:, which], form, grid.gap):
-        other = _resolved(grid, form, begin, some)
+    for group in other_starts(found.x[:, which], form, grid.gap):
+        other = _resolved(grid, form, _lowest(grid, form, group, some), some)
         lower = other.trusted & (other.sums.cost < found.sums.cost[which] * (1 - _SAME_COST))
         found.evaluations[which] += other.evaluations
         found.put(which[lower], other, lower)

@@ -54,6 +54,9 @@ def gathered(
     crew = _Crew(executor, function, makers)
     try:
         yield from crew.work()
+    except KeyboardInterrupt:
+        yield from crew.finished()
+        raise
     finally:
         crew.leave()
 
@@ -81,6 +84,12 @@ class _Crew:
                     yield number, given_up
             if any(isinstance(_error(future), BrokenExecutor) for future in done):
                 self._rebuild()
+
+    def finished(self) -> Iterator[tuple[int, Any]]:
+        """Yield what is done and was not collected yet."""
+        for future, number in self.running.items():
+            if future.done() and _error(future) is None:
+                yield number, future.result()
 
     def _send(self) -> None:
         if self.suspects:

@@ -11,7 +11,8 @@ import numpy as np
 
 from helpers.traces import Trace
 
-_SAMPLED = 256  # pixels that stand for all of them, for a pattern and a fingerprint
+_SPARE = 4  # times the pixels that are wanted, which one block may hold
+_SAMPLED = 64  # pixels that stand for all of them, for a pattern and a fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +86,29 @@ def _taken(array: Any, shape: tuple[int, ...], which: np.ndarray) -> np.ndarray:
         return np.ma.filled(array[places].astype(float), np.nan)
     if isinstance(array, np.ndarray):
         return np.asarray(array[places], float)
-    # Others know plain slices: read whole rows of the image, and pick.
-    first, last = int(places[0].min()), int(places[0].max()) + 1
-    block = np.asarray(array[first:last], float)
-    return block[(places[0] - first, *places[1:])]
+    found = np.empty((len(which), array.shape[-1]))
+    _read(array, shape, which, (), np.arange(len(which)), found)
+    return found
+
+
+def _read(array: Any, shape: tuple[int, ...], which, before: tuple, rows, found: np.ndarray) -> None:
+    """Read pixels of what knows slices alone, in blocks that hold little else.
+
+    `before` holds the slices of the axes that are settled, and `rows` where the pixels go in `found`.
+    """
+    if not shape:
+        found[rows] = np.asarray(array[before], float).reshape(-1)
+        return
+    each = int(np.prod(shape[1:], dtype=int))
+    first, last = int(which.min()) // each, int(which.max()) // each + 1
+    if (last - first) * each <= _SPARE * len(which):
+        block = np.asarray(array[(*before, slice(first, last))], float)
+        found[rows] = block.reshape(-1, block.shape[-1])[which - first * each]
+        return
+    for place in np.unique(which // each):
+        inside = which // each == place
+        part = (*before, slice(int(place), int(place) + 1))
+        _read(array, shape[1:], which[inside] - place * each, part, rows[inside], found)
 
 
 def pixels_of(data: Any, t: Any, sigma: Any, t_unit: str, signal_unit: str) -> Pixels:

@@ -108,8 +108,8 @@ def _matched(t, y, form: Form, x, data: Data, level):
     return x
 
 
-def other_starts(x: np.ndarray, form: Form, gap: float) -> list[np.ndarray]:
-    """Return points with one rate alone, slow and fast, and with all of them together.
+def other_starts(x: np.ndarray, form: Form, gap: float) -> list[list[np.ndarray]]:
+    """Return points with one rate alone, slow to fast, and with all of them together, each group by itself.
 
     Parameters
     ----------
@@ -123,11 +123,11 @@ def other_starts(x: np.ndarray, form: Form, gap: float) -> list[np.ndarray]:
     sizes = np.geomspace(1.0, max(1.0 / gap, 10.0), 3)
     found = []
     for j in rates:
-        for size in sizes:
-            each = x.copy()
+        group = [x.copy() for _ in sizes]
+        for each, size in zip(group, sizes, strict=True):
             each[rates] = 0.0
             each[j] = size
-            found.append(each)
+        found.append(group)
     together = x.copy()
     together[rates] = np.geomspace(2.0, 500.0, 3)[: len(rates), None]
-    return [*found, together]
+    return [*found, [together]]

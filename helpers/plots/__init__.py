@@ -5,12 +5,14 @@ fit          data, fitted curves and residuals
 cost_map     the cost over two parameters, with the paths of searches
 errors       correlations, profiles, bootstrap, the ladder of terms
 physics      what a fit says of the processes: shares, lifetimes, quantum yield
+maps         images of rates, and what became of each pixel
 style        colours, looks, axes
 """
 
 from helpers.plots.cost_map import plot_cost_map
 from helpers.plots.errors import plot_cloud, plot_correlation, plot_ladder, plot_profiles
 from helpers.plots.fit import plot_fit
+from helpers.plots.maps import plot_image, plot_map, plot_status
 from helpers.plots.measurement import plot_decay_order, plot_measurement, plot_starts
 from helpers.plots.physics import (
     plot_decay_orders,
@@ -49,8 +51,10 @@ __all__ = [
     "plot_decay_order",
     "plot_decay_orders",
     "plot_fit",
+    "plot_image",
     "plot_ladder",
     "plot_lifetime",
+    "plot_map",
     "plot_measurement",
     "plot_profiles",
     "plot_quantum_yield",
@@ -58,5 +62,6 @@ __all__ = [
     "plot_shares_over_density",
     "plot_shares_over_time",
     "plot_starts",
+    "plot_status",
     "use_style",
 ]
