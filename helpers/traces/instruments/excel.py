@@ -64,8 +64,7 @@ def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
     """
     file = path.name
     selection.refuse_others(file, "an Excel workbook", "sheet")
-    data = read_start(path, _LARGEST_FILE, "an Excel workbook")
-    _refuse_other_archives(file, data)
+    data = refuse_other_archives(path)
     rows, name = _cells(file, data, selection.sheet, decimal)
     file = f"{file}, sheet {name!r}"
     table = _table(file, rows)
@@ -73,7 +72,18 @@ def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
     return table.table
 
 
-def _refuse_other_archives(file: str, data: bytes) -> None:
+def refuse_other_archives(path: Path) -> bytes:
+    """Return the bytes of a workbook, or refuse another zip archive and say what it is.
+
+    Raises
+    ------
+    ValueError
+        If it is none, is damaged, has a password, or would be too large when unpacked.
+    OSError
+        If the file cannot be read.
+    """
+    file = path.name
+    data = read_start(path, _LARGEST_FILE, "an Excel workbook")
     if len(data) > _LARGEST_FILE:
         raise ValueError(
             f"{file}: larger than {_LARGEST_FILE >> 20} MiB; save the sheet with the decay alone"
@@ -83,7 +93,7 @@ def _refuse_other_archives(file: str, data: bytes) -> None:
             entries = {entry.filename: entry for entry in archive.infolist()}
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise ValueError(
-            f"{file}: a damaged Excel workbook or zip archive, perhaps cut short ({error}); copy it again"
+            f"{file}: a zip archive or an Excel workbook, damaged or cut short ({error}); copy it again"
         ) from error
     if any(entry.flag_bits & 1 for entry in entries.values()):
         raise ValueError(f"{file}: the archive has a password; save it without one")
@@ -99,6 +109,7 @@ def _refuse_other_archives(file: str, data: bytes) -> None:
             f"{file}: unpacked it would be {unpacked >> 20} MiB large, more than {_LARGEST_UNPACKED >> 20}"
             " MiB; save the sheet with the decay alone, without pictures"
         )
+    return data
 
 
 def _open(file: str, data: bytes, *, values: bool) -> Any:

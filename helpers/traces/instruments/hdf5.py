@@ -13,16 +13,9 @@ from helpers.traces.instruments.refusal import RefusedError, damage
 from helpers.traces.instruments.selection import Selection, listed, nearest
 from helpers.traces.table import Table
 
-MARK = b"\x89HDF\r\n\x1a\n"
-_PLACES = (0, 512, 1024, 2048)  # where the mark may stand; MATLAB writes 512 bytes of its own first
 _LARGEST_DATASET = 64 << 20  # bytes, unpacked
 _MOST_LISTED = 200
 _UNITS = ("units", "unit", "Units", "Unit")
-
-
-def is_hdf5(start: bytes) -> bool:
-    """Say whether the first bytes of a file are those of an HDF5 file."""
-    return any(start[place : place + len(MARK)] == MARK for place in _PLACES)
 
 
 def read(path: Path, selection: Selection) -> Table:

@@ -23,7 +23,7 @@ _WIDTH = re.compile(r"#\s*(fs|ps|ns|us|µs|ms|s)/(?:channel|bin)\s*", re.IGNOREC
 _COUNTS = re.compile(r"#\s*counts\s*", re.IGNORECASE)
 
 
-def read(path: Path, selection: Selection) -> Table:
+def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
     """Read the histograms of a text file of a PicoQuant counter: t = channel × width, counts.
 
     Raises

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.paths import read_start
@@ -10,8 +12,6 @@ from helpers.traces.instruments import (
     becker_hickl,
     counts,
     edinburgh,
-    excel,
-    hdf5,
     horiba,
     labview,
     picoharp,
@@ -22,18 +22,9 @@ from helpers.traces.instruments.selection import Selection
 from helpers.traces.table import Table
 
 _LOOKED_AT = 64 << 10  # bytes; the setup lines of SPCM are long
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_OLE = b"\xd0\xcf\x11\xe0"
+_PLACES_OF_HDF5 = (0, 512, 1024, 2048)  # MATLAB writes 512 bytes of its own first
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".asc", ".lvm")
-_SUFFIXES = {  # of binary files that are read
-    ".xlsx": "an Excel workbook",
-    ".xlsm": "an Excel workbook",
-    ".ptu": "a file of time-tagged photons of PicoQuant",
-    ".phu": "a histogram of PicoQuant",
-    ".sdt": "a file of Becker & Hickl",
-    ".h5": "an HDF5 file",
-    ".hdf5": "an HDF5 file",
-    ".nxs": "an HDF5 file",
-}
 _EXPORT_FIRST = {  # binary files that are not read
     ".phd": "an old file of PicoQuant; open it in its program and export the curve as text",
     ".pt3": "an old file of PicoQuant; convert it to .ptu, or export a histogram as text",
@@ -47,6 +38,53 @@ _EXPORT_FIRST = {  # binary files that are not read
     ".fs": "a file of Edinburgh Instruments; export the curve as text",
     ".fl": "a file of Edinburgh Instruments; export the curve as text",
 }
+
+
+@dataclass(frozen=True)
+class _Binary:
+    """A kind of binary file: what messages call it, its suffixes, its first bytes, its reader."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    begins: Callable[[bytes], bool]
+    read: Callable[[Path, Selection, str | None], Table]
+
+
+def _read_excel(path: Path, selection: Selection, decimal: str | None) -> Table:
+    from helpers.traces.instruments import excel  # takes a moment to import
+
+    return excel.read(path, selection, decimal)
+
+
+def _read_hdf5(path: Path, selection: Selection, decimal: str | None) -> Table:
+    from helpers.traces.instruments import hdf5  # likewise
+
+    return hdf5.read(path, selection)
+
+
+def _is_hdf5(start: bytes) -> bool:
+    return any(start[place : place + 8] == b"\x89HDF\r\n\x1a\n" for place in _PLACES_OF_HDF5)
+
+
+_BINARY = (
+    _Binary("Excel workbook", (".xlsx", ".xlsm"), lambda start: start.startswith(b"PK\x03\x04"), _read_excel),
+    _Binary("HDF5 file", (".h5", ".hdf5", ".nxs"), _is_hdf5, _read_hdf5),
+    _Binary(
+        "histogram of PicoQuant",
+        (".phu",),
+        lambda start: start.startswith(picoquant.HISTOGRAMS),
+        lambda path, selection, _: picoquant.read_histograms(path, selection),
+    ),
+    _Binary(
+        "file of time-tagged photons of PicoQuant",
+        (".ptu",),
+        lambda start: start.startswith(picoquant.PHOTONS),
+        lambda path, selection, _: picoquant.read_photons(path, selection),
+    ),
+    _Binary(
+        "file of Becker & Hickl", (".sdt",), sdt.is_sdt, lambda path, selection, _: sdt.read(path, selection)
+    ),
+)
 
 
 def read_instrument(path: Path, selection: Selection, decimal: str | None = None) -> Table | None:
@@ -75,20 +113,15 @@ def read_instrument(path: Path, selection: Selection, decimal: str | None = None
     """
     start = read_start(path, _LOOKED_AT, "a file of numbers")
     suffix = path.suffix.lower()
-    kind = _binary(path, start)
+    kind = next((each for each in _BINARY if each.begins(start)), None)
     if kind is not None:
-        reader, name, rightly = kind
-        if suffix in (*_TEXT_SUFFIXES, *_SUFFIXES) and suffix not in rightly:
-            raise ValueError(
-                f"{path.name}: this is {name}, binary data and no {_SUFFIXES.get(suffix, 'text')}, under a"
-                f" wrong name; rename it to {path.stem}{rightly[0]}"
-            )
-        return reader(path, selection, decimal) if reader is excel.read else reader(path, selection)
+        named = next((each for each in _BINARY if suffix in each.suffixes), None)
+        if named is not kind and (named or suffix in _TEXT_SUFFIXES):
+            _refuse_wrong_name(path, kind, named)
+        return kind.read(path, selection, decimal)
     _refuse_wrong_names(path.name, suffix, start)
     text = _text(start)
-    if picoharp.MARK.search(text):
-        return picoharp.read(path, selection)
-    for module in (labview, becker_hickl, horiba, edinburgh):
+    for module in (picoharp, labview, becker_hickl, horiba, edinburgh):
         if module.MARK.search(text):
             return module.read(path, selection, decimal)
     if selection.channel_width is not None:
@@ -97,19 +130,17 @@ def read_instrument(path: Path, selection: Selection, decimal: str | None = None
     return None
 
 
-def _binary(path: Path, start: bytes):
-    """Return the reader of a binary file, what it is, and its suffixes; None for text."""
-    if start.startswith(_ZIP):
-        return excel.read, "a zip archive or an Excel workbook", (".xlsx", ".xlsm")
-    if start.startswith(picoquant.HISTOGRAMS):
-        return picoquant.read_histograms, "a histogram of PicoQuant", (".phu",)
-    if start.startswith(picoquant.PHOTONS):
-        return picoquant.read_photons, "a file of time-tagged photons", (".ptu",)
-    if hdf5.is_hdf5(start):
-        return hdf5.read, "an HDF5 file", (".h5", ".hdf5", ".nxs", ".mat")
-    if sdt.is_sdt(start):
-        return sdt.read, "a file of Becker & Hickl", (".sdt",)
-    return None
+def _refuse_wrong_name(path: Path, kind: _Binary, named: _Binary | None) -> None:
+    """Refuse a binary file whose suffix says that it is another kind of file, or text."""
+    if kind.suffixes[0] == ".xlsx":
+        from helpers.traces.instruments import excel
+
+        excel.refuse_other_archives(path)
+    article = "an" if kind.name[0] in "EH" else "a"
+    raise ValueError(
+        f"{path.name}: this is {article} {kind.name}, binary data and no {named.name if named else 'text'},"
+        f" under a wrong name; rename it to {path.stem}{kind.suffixes[0]}"
+    )
 
 
 def _refuse_wrong_names(file: str, suffix: str, start: bytes) -> None:
@@ -125,10 +156,11 @@ def _refuse_wrong_names(file: str, suffix: str, start: bytes) -> None:
             f"{file}: a web page (HTML or XML) under the name of an Excel workbook; open it in Excel and"
             " save it as .xlsx, or as CSV"
         )
-    if suffix in _SUFFIXES:
+    named = next((each for each in _BINARY if suffix in each.suffixes), None)
+    if named:
         cause = "it is empty" if not start else "its first bytes are others"
         raise ValueError(
-            f"{file}: no {_SUFFIXES[suffix].partition(' ')[2]}, although its name says so: {cause}; copy"
+            f"{file}: no {named.name}, although its name says so: {cause}; copy"
             " it again, or give it the name of what it is, such as .csv for text"
         )
     if suffix in _EXPORT_FIRST and b"\0" in start[:4096]:
