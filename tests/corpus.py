@@ -146,6 +146,8 @@ def of_units():
             f"no time: {title}",
             File(f"{title},Signal\n" + rows(), dict(NS), rf"the header calls column 1 .*{first}"),
         )
+    for title in ("Time (100 ns)", "Time/1e-8 s", "t (x10 us)", "Time [10^-7 s]"):
+        yield f"a multiple: {title}", File(f"{title},Signal\n" + rows(), dict(NS), "in steps of .*multiply")
     above = {
         "Model,TBS1102\nHorizontal Units,s\nHorizontal Scale,4e-07\nVertical Units,V\nTIME,CH1": "s",
         "x-axis,1\nsecond,Volt": "s",

@@ -3,14 +3,38 @@
 import json
 import re
 import warnings
+from datetime import timedelta
 
+import numpy as np
 import pytest
-from corpus import FILES
+from corpus import FILES, rows
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from helpers.description import read
 from helpers.measurement.described import load_traces
 from helpers.traces import load_trace
-from helpers.units import seconds
+from helpers.units import known_time_unit, seconds
+
+LIMIT = settings(deadline=timedelta(seconds=2), suppress_health_check=[HealthCheck.too_slow])
+T = [0.25 * k for k in range(12)]
+N = [round(900 * 0.8**k, 2) for k in range(12)]
+SPELLED = {
+    "s": ["s", "S", "sec", "seconds", "Sekunden", "secondes", "segundos", "秒"],
+    "ms": ["ms", "MS", "msec", "milliseconds", "Millisekunden", "毫秒"],
+    "us": ["us", "US", "µs", "μs", "usec", "microseconds", "Mikrosekunden", "微秒", "10^-6 s"],
+    "ns": ["ns", "NS", "nsec", "nanoseconds", "Nanosekunden", "纳秒", "1e-9 s"],
+    "ps": ["ps", "PS", "psec", "picoseconds", "Pikosekunden", "皮秒", "10^-12 s"],
+}
+TIMES = ["Time", "TIME", "t", "Delay", "Zeit", "temps", "Tiempo", "tempo", "时间", "delay time"]
+TITLES = [
+    "{time} ({unit})",
+    "{time} [{unit}]",
+    "{time}/{unit}",
+    "{time} / {unit}",
+    "{time}_{unit}",
+    "{time} in {unit}",
+]
 
 
 def by_script(folder, file):
@@ -59,3 +83,82 @@ def test_there_are_files_of_every_kind():
     assert len(FILES) >= 80
     assert sum(bool(file.refused) for file in FILES.values()) >= 80
     assert sum(not file.refused for file in FILES.values()) >= 80
+
+
+def read_told_or_refused(path, **options):
+    """Return the trace and the warnings, or None for a refusal that names the file."""
+    refusal = ""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            trace = load_trace(path, **options)
+        except ValueError as reason:
+            trace, refusal = None, str(reason)
+    assert not refusal or (path.name in refusal and len(refusal) < 1000)
+    return trace, [str(each.message) for each in told]
+
+
+@LIMIT
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read_or_refused_in_time(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "bytes.csv"
+    path.write_bytes(content)
+    read_told_or_refused(path, t_unit="ns")
+
+
+@LIMIT
+@given(
+    st.sampled_from(sorted(FILES)),
+    st.integers(0, 10**6),
+    st.sampled_from(
+        ["", ",", ";", "\t", "#", "\n", '"', "'", "nan", "1e999", "#N/A", "\0", "(", "٣", " s", "log "]
+    ),
+    st.integers(0, 30),
+)
+def test_a_spoilt_file_of_the_corpus_gives_numbers_that_stand_in_it(tmp_path_factory, name, place, new, cut):
+    content = FILES[name].content
+    if isinstance(content, bytes):
+        return
+    place %= len(content)
+    content = content[:place] + new + content[place + cut :]
+    path = tmp_path_factory.getbasetemp() / "spoilt.csv"
+    path.write_bytes(content.encode())
+    trace, _ = read_told_or_refused(path, **FILES[name].options)
+    if trace is not None:
+        assert len(trace) <= len(re.split("[\n\r]", content))
+        assert np.isfinite(trace.signal).all()
+        assert (np.diff(trace.t) > 0).all()
+
+
+@LIMIT
+@given(
+    st.sampled_from(sorted(SPELLED)),
+    st.sampled_from(sorted(SPELLED)),
+    st.data(),
+    st.sampled_from(TIMES),
+    st.sampled_from(TITLES),
+)
+def test_a_unit_is_taken_from_every_title_or_contradicted(tmp_path_factory, unit, wish, data, time, title):
+    spelled = data.draw(st.sampled_from(SPELLED[unit]))
+    if "_" in title and " " in spelled:
+        return
+    assert known_time_unit(spelled) == unit
+    path = tmp_path_factory.getbasetemp() / "units.csv"
+    path.write_text(f"{title.format(time=time, unit=spelled)},signal\n" + rows(T, N), encoding="utf-8")
+    assert known_time_unit(load_trace(path).t_unit) == unit
+    if unit == wish:
+        assert seconds(load_trace(path, t_unit=wish).t_unit) == seconds(unit)
+    else:
+        with pytest.raises(ValueError, match=f"not in {wish}; change t_unit"):
+            load_trace(path, t_unit=wish)
+
+
+@LIMIT
+@given(st.text(max_size=30), st.text(max_size=12))
+def test_any_titles_are_understood_asked_about_or_refused(tmp_path_factory, first, second):
+    path = tmp_path_factory.getbasetemp() / "titles.csv"
+    path.write_text(f"{first},{second}\n" + rows(T, N), encoding="utf-8", errors="replace")
+    trace, told = read_told_or_refused(path)
+    if trace is not None:
+        assert trace.t_unit or any("no unit of the times" in each for each in told)
+        assert trace.signal[-len(N) :].tolist() == N

@@ -10,7 +10,8 @@ from typing import Any
 from helpers.description import DescribedTrace, Description, find, read
 from helpers.measurement.measurement import Measurement
 from helpers.traces import Trace, load_trace
-from helpers.traces.columns import choose, time_unit
+from helpers.traces.column_units import time_unit
+from helpers.traces.columns import choose
 from helpers.traces.instruments import Selection
 from helpers.traces.loading import read_columns
 from helpers.units import seconds

@@ -2,7 +2,9 @@
 
 trace        `Trace`
 loading      `load_trace`, `load_traces`: a file as a trace, or all traces of a file
-columns      which columns are time, signal and standard error, and in which units
+columns      which columns are time, signal and standard error
+column_units the units of the columns
+matrices     spectra at many times: wavelengths on one side
 cells        the chosen columns as numbers, every row sound or refused
 instruments  files of instruments, workbooks and the like as columns
 reading      text files as columns

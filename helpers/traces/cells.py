@@ -35,7 +35,7 @@ class Cells(NamedTuple):
 
 def label(table: Table, column: int) -> str:
     """Return how messages call a column: by its number, from 1, or its letter, and its name."""
-    name = table.names[column] if table.names else ""
+    name = table.title(column)
     place = table.letters[column] if table.letters else column + 1
     return f"column {place}" + (f" ({shown(name)})" if name else "")
 
@@ -44,7 +44,7 @@ def unit(table: Table, column: int) -> str:
     """Return a column's unit from the line of units or from a name such as "PL [counts]"; "" without one."""
     if table.units and table.units[column]:
         return table.units[column]
-    return bracketed(table.names[column]) if table.names else ""
+    return bracketed(table.title(column))
 
 
 def sound_cells(table: Table, chosen: Sequence[int], repeated: str) -> Cells:
@@ -144,10 +144,10 @@ def _refuse_large(table: Table, rows: np.ndarray, values: np.ndarray) -> None:
 
 def _refuse_total(table: Table, rows: np.ndarray, values: np.ndarray) -> None:
     """Refuse a last row that is the sum of the signals above it, as spreadsheets add one."""
-    *above, last = values[:, 1]
-    if len(above) < _FEWEST_FOR_A_TOTAL or not last > max(above):
+    above, last = values[:-1, 1], values[-1, 1]
+    if len(above) < _FEWEST_FOR_A_TOTAL or not last > above.max():
         return
-    total = float(np.sum(above))
+    total = float(above.sum())
     if abs(last - total) <= 1e-6 * abs(total):
         raise ValueError(
             f"{table.file}, row {rows[-1]}: the signal {last:g} is the sum of all rows above it, a total"

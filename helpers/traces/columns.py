@@ -1,4 +1,4 @@
-"""Which columns of a table are time, signal and standard error, and in which units.
+"""Which columns of a table are time, signal and standard error, where a title or the user says so.
 
 A column is what its title says, or what the user says; what neither says is asked for. The user's word never
 overrules a title that says something else: then one of the two is wrong, and the file is refused.
@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from helpers.traces.cells import label, unit
-from helpers.traces.preamble import stated, width_of_a_channel
+from helpers.traces.cells import label
+from helpers.traces.column_units import unit_of_times
+from helpers.traces.matrices import refuse_matrix
+from helpers.traces.preamble import width_of_a_channel
 from helpers.traces.table import Table
-from helpers.traces.texts import shown, warn
+from helpers.traces.texts import shown
 from helpers.traces.titles import (
     other_unit_in,
     says_error,
@@ -27,12 +29,10 @@ from helpers.traces.titles import (
     time_unit_in,
     time_unit_only,
 )
-from helpers.units import density_in_cm3, is_time, known_time_unit, seconds
 
 _UNIT_IN_BRACKETS = re.compile(r"\s*[\[({][^\[\](){}]*[\])}]\s*$")
-_NUMBER_WITH_UNIT = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*\w{0,3}")
 _NAMED_AT_MOST = 6  # columns that a message lists
-_NANOMETRES = (150, 30_000)  # where wavelengths of light lie
+_SCARCE = 0.5  # share of a column's rows that hold numbers, in columns of settings or remarks
 
 
 def choose(table: Table, wish: Sequence[int | str] | None = None) -> list[int]:
@@ -47,6 +47,9 @@ def choose(table: Table, wish: Sequence[int | str] | None = None) -> list[int]:
         If the wish cannot be met, if there is none and the columns do not speak for themselves, or if the
         title of the first says that it is no time, or that of the signal that it is a logarithm.
     """
+    refuse_matrix(table)
+    if wish is None and table.curves:
+        raise ValueError(f"{table.file}: {table.curves}")
     chosen = _by_shape(table) if wish is None else _by_wish(table, wish)
     _refuse_no_time(table, chosen[0])
     _refuse_logarithm(table, chosen[1])
@@ -59,6 +62,7 @@ def signals(table: Table, wish: Sequence[int | str] | None = None) -> list[list[
     A wish names the time first and then the signals. Without one the columns are told apart by their names;
     a signal belongs to the nearest time on its left.
     """
+    refuse_matrix(table)
     if wish is not None:
         chosen = _known(table, wish, "give the column of time and those of the signals")
         if len(chosen) < 2:
@@ -66,7 +70,6 @@ def signals(table: Table, wish: Sequence[int | str] | None = None) -> list[list[
         _refuse_no_time(table, chosen[0])
         found = [[chosen[0], column] for column in chosen[1:]]
     elif not table.names and table.values.shape[1] > 2:
-        refuse_matrix(table)
         count = table.values.shape[1]
         raise ValueError(
             f"{table.file}: {count} columns of numbers without names, so it is open which are signals; name"
@@ -82,7 +85,6 @@ def signals(table: Table, wish: Sequence[int | str] | None = None) -> list[list[
 
 
 def _by_names(table: Table) -> list[list[int]]:
-    refuse_matrix(table)
     times, _, _ = _roles(table)
     first = _first_time(table, times)
     _refuse_no_time(table, first)
@@ -93,9 +95,9 @@ def _by_names(table: Table) -> list[list[int]]:
             time = column
         elif not _has_numbers(table, column) or _is_row_number(table, column):
             continue
-        elif found and says_sigma(_name(table, column), _name(table, found[-1][1])) and len(found[-1]) == 2:
+        elif found and says_sigma(table.title(column), table.title(found[-1][1])) and len(found[-1]) == 2:
             found[-1].append(column)
-        elif says_error(_name(table, column)):
+        elif says_error(table.title(column)):
             raise ValueError(
                 f"{table.file}: {label(table, column)} is an error in a form that is not known, or follows"
                 " no signal; give the column of time and those of the signals with"
@@ -112,7 +114,7 @@ def _roles(table: Table) -> tuple[list[int], list[int], list[int]]:
     """Return the columns whose titles call them times, signals and errors."""
     times, values, errors = [], [], []
     for column in range(table.values.shape[1]):
-        name = _name(table, column)
+        name = table.title(column)
         of_unit = table.units[column] if table.units else ""
         if says_no_time(name) and not says_error(name):
             is_time_column = False
@@ -130,8 +132,8 @@ def _roles(table: Table) -> tuple[list[int], list[int], list[int]]:
 
 
 def _says_error(table: Table, column: int) -> bool:
-    before = _name(table, column - 1) if column else ""
-    return says_error(_name(table, column)) or (bool(before) and says_sigma(_name(table, column), before))
+    before = table.title(column - 1) if column else ""
+    return says_error(table.title(column)) or (bool(before) and says_sigma(table.title(column), before))
 
 
 def _is_conductivity(name: str) -> bool:
@@ -140,7 +142,7 @@ def _is_conductivity(name: str) -> bool:
 
 def _first_time(table: Table, times: list[int]) -> int:
     """Return the column of times where none is wished for: the first, unless its title says otherwise."""
-    first = _name(table, 0)
+    first = table.title(0)
     if not times or 0 in times:
         return 0
     if first and not says_no_time(first) and len(times) != 1:
@@ -157,10 +159,13 @@ def _first_time(table: Table, times: list[int]) -> int:
 def _by_shape(table: Table) -> list[int]:
     """Return the columns of time, signal and perhaps sigma where the user names none."""
     count = table.values.shape[1]
-    refuse_matrix(table)
     if not table.names:
+        whole = np.flatnonzero(np.isfinite(table.values).all(axis=0))
+        others = np.delete(np.isfinite(table.values), whole, axis=1).mean(axis=0)
         if count == 2:
             return [0, 1]
+        if len(whole) == 2 and (others < _SCARCE).all():
+            return [int(each) for each in whole]  # beside settings or remarks
         raise ValueError(_nameless(table))
     times, values, errors = _roles(table)
     time = _first_time(table, times)
@@ -236,13 +241,9 @@ def _open_choice(table: Table, time: int, measured: list[int]) -> str:
 
 def _shown_choice(table: Table, columns: list[int]) -> str:
     """Return columns as Python and TOML write them, by their names where these are unique."""
-    names = [_name(table, column) for column in columns]
+    names = [table.title(column) for column in columns]
     by_name = all(name and table.names.count(name) == 1 and '"' not in name for name in names)
     return json.dumps(names if by_name else columns, ensure_ascii=False)
-
-
-def _name(table: Table, column: int) -> str:
-    return table.names[column] if table.names else ""
 
 
 def _has_numbers(table: Table, column: int) -> bool:
@@ -250,7 +251,7 @@ def _has_numbers(table: Table, column: int) -> bool:
 
 
 def _is_row_number(table: Table, column: int) -> bool:
-    name = _name(table, column).lower()
+    name = table.title(column).lower()
     return name in ("", "#", "index", "unnamed: 0", "no", "no.", "nr", "nr.") and bool(
         (np.diff(table.values[:, column]) == 1).all()
     )
@@ -291,7 +292,7 @@ def _wrong_wish(table: Table, columns: Sequence[int | str], advice: str) -> str:
 
 def _refuse_no_time(table: Table, column: int) -> None:
     """Refuse a column of times whose title or unit says that it is something else."""
-    name, of_unit = _name(table, column), table.units[column] if table.units else ""
+    name, of_unit = table.title(column), table.units[column] if table.units else ""
     if not (says_no_time(name) or (of_unit and other_unit_in(f"[{of_unit}]") and not time_unit_in(name))):
         _refuse_channels(table, column)
         return
@@ -300,7 +301,7 @@ def _refuse_no_time(table: Table, column: int) -> None:
     channel = width_of_a_channel(table.above)
     remedy = "choose the columns of time and signal with columns=[...]"
     if channel:
-        remedy = f"multiply it by the length of a channel ({channel}) and name the unit in the header"
+        remedy = f"multiply it by the length of its steps ({shown(channel)}) and name the unit in the header"
     times, values, _ = _roles(table)
     others = [each for each in times if each != column]
     if others and (signal := [each for each in values if each not in (column, others[0])] or [column]):
@@ -312,17 +313,18 @@ def _refuse_no_time(table: Table, column: int) -> None:
 
 
 def _refuse_channels(table: Table, column: int) -> None:
-    """Refuse whole numbers one after the other where a line above tells how long a channel is."""
-    channel = width_of_a_channel(table.above)
-    if channel and not time_unit_in(_name(table, column)) and (np.diff(table.values[:, column]) == 1).all():
+    """Refuse whole numbers one after the other where a line above tells how long a step is."""
+    step = width_of_a_channel(table.above)
+    if step and not unit_of_times(table, column) and (np.diff(table.values[:, column]) == 1).all():
         raise ValueError(
-            f"{table.file}: column {column + 1} counts channels, and a line above says how long one is"
-            f" ({channel}); multiply the column by it and name the unit in the header"
+            f"{table.file}: column {column + 1} counts channels or samples, and a line above says how far"
+            " they"
+            f" are apart ({shown(step)}); multiply the column by it and name the unit in the header"
         )
 
 
 def _refuse_logarithm(table: Table, column: int) -> None:
-    name, of_unit = _name(table, column), table.units[column] if table.units else ""
+    name, of_unit = table.title(column), table.units[column] if table.units else ""
     if says_logarithm(name) or says_logarithm(of_unit):
         raise ValueError(
             f"{table.file}: the header calls {label(table, column).partition(' (')[0]} {name or of_unit!r}, a"
@@ -330,186 +332,3 @@ def _refuse_logarithm(table: Table, column: int) -> None:
             " dB)"
             " and correct the header, or choose another column with columns=[...]"
         )
-
-
-def refuse_matrix(table: Table) -> None:
-    """Refuse a matrix of spectra with wavelengths down the side and times along the top.
-
-    Raises
-    ------
-    ValueError
-        With the way to read one wavelength of it.
-    """
-    if table.values.shape[1] < 3 or len(table.values) < 3:
-        return
-    side, top = table.values[:, 0], _numbers_on_top(table)
-    if top is None:
-        return
-    name = _name(table, 0)
-    body = side[1:] if not table.names else side
-    is_named = says_spectrum(name.split("\\")[0]) and not says_time(name.split("\\")[0])
-    if is_named or (not says_time(name) and _are_wavelengths(body) and not _are_wavelengths(top)):
-        last = _shown_number(float(body[len(body) // 2]))
-        raise ValueError(
-            f"{table.file}: wavelengths (or energies) stand down the side and {len(top)} times along the top,"
-            " so a column is a spectrum and no decay; read one wavelength with transposed=True and, for"
-            f' instance, columns=["time", "{last}"]'
-        )
-
-
-def _numbers_on_top(table: Table) -> np.ndarray | None:
-    """Return the numbers along the top of a matrix: of its names, or of its first row; None without such."""
-    if table.names:
-        numbers = [
-            re.match(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*\w{0,3}\s*$", each)
-            for each in table.names[1:]
-        ]
-        if not all(numbers):
-            return None
-        top = np.array([float(found[1]) for found in numbers if found])
-    else:
-        top, corner = table.values[0, 1:], table.values[0, 0]
-        if corner == corner and corner != 0:
-            return None
-    steps = np.diff(top)
-    return top if len(top) > 1 and (steps > 0).all() else None
-
-
-def _are_wavelengths(values: np.ndarray) -> bool:
-    """Say whether numbers run through wavelengths in nm, in steps that are small beside them."""
-    steps = np.diff(values)
-    low, high = _NANOMETRES
-    one_way = len(steps) and ((steps > 0).all() or (steps < 0).all())
-    return bool(
-        one_way and values.min() > low and values.max() < high and np.abs(steps).max() < 0.2 * values.min()
-    )
-
-
-def _shown_number(value: float) -> str:
-    return f"{value:.10g}"
-
-
-def transposed_table(table: Table) -> Table:
-    """Return a matrix with wavelengths down the side as one with times there, and wavelengths as names.
-
-    Raises
-    ------
-    ValueError
-        If no increasing numbers stand along the top.
-    """
-    top = _numbers_on_top(table)
-    if top is None or table.texts:
-        raise ValueError(
-            f"{table.file}: transposed=True needs a matrix of numbers with increasing times along the top, in"
-            " the line of names or in a first row that begins with 0 or an empty field"
-        )
-    body = table.values if table.names else table.values[1:]
-    corner = _name(table, 0)
-    time_title = corner.partition("\\")[2] or corner.partition("/")[2]
-    title = f"time ({time_unit_in(time_title)})" if time_unit_in(time_title) else "time"
-    return Table(
-        table.file,
-        np.column_stack([top, body[:, 1:].T]),
-        np.arange(1, len(top) + 1) + 1,
-        names=(title, *map(_shown_number, body[:, 0])),
-        above=table.above,
-    )
-
-
-def time_unit(table: Table, column: int, wish: str | None) -> str:
-    """Return the unit of the times: the file's, which a wished one must not contradict, else the wished one.
-
-    The file's stands in the title of the column, in the line of units or in a line above. Without a wish ""
-    is returned where the file has none.
-
-    Raises
-    ------
-    ValueError
-        If the file names another unit than the wished one, or if the wished one is unknown.
-    """
-    wished = _wished_unit(wish)
-    found, where = _unit_of_column(table, column), "its header gives the time"
-    sure, unsure = stated(table.above)
-    if not found and sure:
-        found, where = sure[-1].unit, f"row {sure[-1].row} ({shown(sure[-1].text)}) gives the time"
-    for each in sure:
-        if seconds(each.unit) != seconds(found):
-            warn(
-                f"{table.file}, row {each.row}: {shown(each.text)} seems to give the time in {each.unit},"
-                " but the"
-                f" lines nearest to the numbers in {found}, which is taken; delete the one that is wrong"
-            )
-    if found and wished and seconds(found) != seconds(wished):
-        raise ValueError(
-            f'{table.file}: {where} in {found}, not in {wished}; change t_unit to "{found}", or correct the'
-            " file if it is wrong"
-        )
-    name = _name(table, column)
-    strange = _bracket_that_is_no_unit(name) if not found else ""
-    if strange:
-        warn(
-            f"{table.file}: ({strange}) in the header {name!r} is no known unit of time; {wished or 'none'}"
-            " is taken"
-        )
-    elif not found and unsure is not None and wished and seconds(unsure.unit) != seconds(wished):
-        warn(
-            f"{table.file}, row {unsure.row}: {shown(unsure.text)} may tell the unit of the times, which were"
-            f" taken to be in {wished}; check t_unit"
-        )
-    return wished or found
-
-
-def _wished_unit(wish: str | None) -> str:
-    if not wish:
-        return ""
-    if is_time(wish):
-        return wish.strip()
-    if known := known_time_unit(wish):
-        return known
-    seconds(wish)
-    raise AssertionError("an unknown unit is refused")
-
-
-def _unit_of_column(table: Table, column: int) -> str:
-    of_unit = time_unit_only(table.units[column]) if table.units else ""
-    return of_unit or time_unit_in(_name(table, column))
-
-
-def _bracket_that_is_no_unit(name: str) -> str:
-    found = _UNIT_IN_BRACKETS.search(name)
-    return found[0].strip(" [](){}") if found and says_time(name) else ""
-
-
-def without_unit(table: Table) -> str:
-    """Return the question for the unit of the times, which stands nowhere in the file."""
-    _, unsure = stated(table.above)
-    hint = f" (row {unsure.row}, {shown(unsure.text)}, may tell it)" if unsure is not None else ""
-    return (
-        f"{table.file}: no unit of the times stands in the file{hint}, and none was given, so the rates will"
-        ' have none; give it, for instance t_unit="ns"'
-    )
-
-
-def unit_of_signal(table: Table, column: int, wish: str | None) -> str:
-    """Return the signal's unit: the wished one, else the header's, else none.
-
-    Warns where a density is wished and the header names a unit that is none.
-
-    Raises
-    ------
-    ValueError
-        If the header names another unit of density than the wished one.
-    """
-    found = unit(table, column)
-    if wish is None or not found or density_in_cm3(wish) is None:
-        return found if wish is None else wish
-    if density_in_cm3(found) is None:
-        warn(
-            f"{table.file}: its header gives the signal in {found}, which is no density such as {wish}; if it"
-            f" is not, say signal_unit={found!r}, or no rate will be in the units that it seems to have"
-        )
-    elif density_in_cm3(found) != density_in_cm3(wish):
-        raise ValueError(
-            f"{table.file}: its header gives the signal in {found}, not in {wish}; change signal_unit"
-        )
-    return wish

@@ -144,11 +144,12 @@ def _weight(dialect: Dialect, fields: list[str]) -> float:
 
 def _width_with_short_columns(dialect: Dialect, sample: list[str], usual: int) -> int:
     """Return the width of a table whose last columns may end earlier, so that later rows are narrower."""
-    rows = [line for line in sample if _weight(dialect, dialect.fields(line)) >= _WITH_GAPS]
-    widths = [len(dialect.fields(line)) for line in rows]
-    widest = max(widths, default=usual)
+    weighed = [(line, _weight(dialect, dialect.fields(line))) for line in sample]
+    rows = [line for line, weight in weighed if weight > 0]
+    widest = max((len(dialect.fields(line)) for line in rows), default=usual)
     if widest <= usual:
         return usual
+    widths = [len(dialect.fields(line)) for line, weight in weighed if weight >= _WITH_GAPS]
     falls = all(after <= before for before, after in pairwise(widths))
     same = dialect.separator and len({len(dialect.split(line)) for line in rows}) == 1
     return widest if same or (falls and widths.count(widest) >= _FEWEST_WIDE) else usual

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.traces.cells import sound_cells, warn_of_an_absurd_span
-from helpers.traces.columns import choose, signals, time_unit, transposed_table, unit_of_signal, without_unit
+from helpers.traces.column_units import time_unit, unit_of_signal, without_unit
+from helpers.traces.columns import choose, signals
 from helpers.traces.instruments import Selection, read_instrument
+from helpers.traces.matrices import named_by_numbers, transposed_table
 from helpers.traces.reading import read_table
 from helpers.traces.table import Table
 from helpers.traces.texts import warn
@@ -24,7 +26,7 @@ def read_columns(
     """Return the columns of a file of any kind; here each kind of file finds its reader."""
     table = read_instrument(Path(path), selection or Selection(), decimal)
     table = read_table(path, decimal=decimal) if table is None else table
-    return transposed_table(table) if transposed else table
+    return transposed_table(table) if transposed else named_by_numbers(table)
 
 
 def load_trace(
@@ -184,7 +186,7 @@ def _stem(path: str | Path) -> str:
 
 def _title(table: Table, column: int, path: str | Path) -> str:
     """Return the name of one of several traces: its title, with its column where the title is not unique."""
-    title = table.names[column] if table.names else ""
+    title = table.title(column)
     if title and table.names.count(title) == 1:
         return title
     return f"{title or _stem(path)} (column {column + 1})"

@@ -35,6 +35,9 @@ _CALIBRATION = re.compile(
     r"(?![a-z])",
     re.IGNORECASE,
 )
+_STEP = re.compile(
+    r"(?<![a-z])(?:increment|sequence|sample (?:interval|period)|xincr?)(?![a-z])", re.IGNORECASE
+)
 _OF_TIME = re.compile(
     r"time|delay|zeit|temps|tiempo|tempo(?!r)|horizontal|x.?axis|(?<![^\W_])(?:t|sec|seconds?)(?![^\W_])",
     re.I,
@@ -75,8 +78,10 @@ def stated(above: tuple[str, ...]) -> tuple[list[Statement], Statement | None]:
 
 
 def width_of_a_channel(above: tuple[str, ...]) -> str:
-    """Return what a line above the numbers says of a channel's length, "5.48E-11 sec", or ""."""
+    """Return what a line above the numbers says of the step of a channel or sample, "5.48E-11 sec", or ""."""
     for line in above[-_LINES:]:
+        if _STEP.search(line[:200]):
+            return line.strip()[:60]
         if (found := _CALIBRATION.search(line[:200])) and time_unit_only(found[2]):
             return f"{found[1]} {time_unit_only(found[2])}"
     return ""

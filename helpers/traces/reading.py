@@ -69,7 +69,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     names, units = header(file, above, dialect, width, min(filled))
     if decimal is None:
         _refuse_thousands(file, lines, rows, dialect)
-    doubt = "" if names else _doubt(lines, rows, dialect)
+    doubt = _doubt(lines, rows, dialect) if width == 3 and not names else ""
     beside = _words_beside(lines, rows, texts, filled)
     return Table(file, values, np.array(rows), names, units, above + beside, texts, doubt)
 
@@ -131,7 +131,15 @@ def _rows_of_numbers(
     last = _last_row(lines)
     rows: list[int] = []
     values, texts = array("d"), dict[tuple[int, int], str]()
+    plain = _plain_row(dialect, width)
     for row, line in enumerate(lines[first - 1 : last], first):
+        if plain.fullmatch(line):
+            numbers = line.replace(",", ".") if dialect.decimal == "," else line
+            found = [float(field) for field in numbers.split(dialect.separator or None)]
+            if 0 not in found:
+                values.extend(found)
+                rows.append(row)
+                continue
         fields = dialect.fields(line)
         if not fields or dialect.is_comment(line, width):
             continue
@@ -150,6 +158,19 @@ def _rows_of_numbers(
         values.extend([float("nan")] * (width - len(fields)))
         rows.append(row)
     return rows, np.array(values).reshape(len(rows), width), texts
+
+
+def _plain_row(dialect: Dialect, width: int) -> re.Pattern[str]:
+    """Return what most rows of a file are, which need no second look: plain numbers of usual size."""
+    if dialect.separator == dialect.decimal:
+        return re.compile(r"(?!)")  # numbers are in quotes
+    number = rf"[+-]?[0-9]{{1,20}}(?:{re.escape(dialect.decimal)}[0-9]{{1,20}})?(?:[eE][+-]?[0-9]{{1,2}})?"
+    between = (
+        rf"[{BLANKS}]*{re.escape(dialect.separator)}[{BLANKS}]*" if dialect.separator else rf"[{BLANKS}]+"
+    )
+    if dialect.separator == "\t":
+        between = " *\t *"
+    return re.compile(number + rf"(?:{between}{number}){{{width - 1}}}")
 
 
 def _value(number: str | None) -> float:
@@ -203,7 +224,9 @@ def _plain_rows(lines: list[str], rows: list[int], dialect: Dialect):
 
 def _refuse_thousands(file: str, lines: list[str], rows: list[int], dialect: Dialect) -> None:
     """Refuse a file in which every decimal mark could as well be a thousands separator (1,234)."""
-    if (dialect.separator, dialect.decimal) == (",", "."):
+    if (dialect.separator, dialect.decimal) == (",", ".") or not any(
+        dialect.decimal in lines[row - 1] for row in rows
+    ):
         return
     first = 0
     marked, short, long = set[int](), set[int](), set[int]()

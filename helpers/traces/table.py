@@ -31,6 +31,8 @@ class Table:
         Why the columns may not be what they seem, where they have no names; "" where nothing speaks for it.
     letters : tuple of str, of length k or empty
         What a spreadsheet calls its columns: "A", "C".
+    curves : str
+        How one of several curves is chosen, where the file numbers or names them; "" elsewhere.
     """
 
     file: str
@@ -42,6 +44,11 @@ class Table:
     texts: Mapping[tuple[int, int], str] = field(default_factory=dict)
     doubt: str = ""
     letters: tuple[str, ...] = ()
+    curves: str = ""
+
+    def title(self, column: int) -> str:
+        """Return what the file calls a column, "" where it has no name."""
+        return self.names[column] if self.names else ""
 
     def __repr__(self) -> str:
         named = f": {', '.join(self.names)}" if self.names else ""

@@ -18,6 +18,15 @@ _IN_UNIT = re.compile(
 )
 _AT_END = re.compile(r"(?P<before>.*?)(?P<mark>[\s/_.,;:=-]+)(?P<unit>[^\s/_.,;:=()\[\]-]+)[\s.]*$")
 _CAMEL = re.compile(r"(?<=[a-z])(?:[FPNUMµμ][Ss]|(?:[Nn]ano|[Mm]icro|[Pp]ico|[Mm]illi)?[Ss]ec(?:onds)?|S)$")
+_POWER = re.compile(
+    r"(?:[x×*·]\s*)?(?:1[x×*·])?(?:1?e|10\s*(?:\^|\*\*)?)\s*[({]?[-−]\d+[)}]?\s*[·*×]?\s*s(?:ec\w*)?(?![^\W\d_])",
+    re.I,
+)
+_MULTIPLE = re.compile(
+    r"(?:[\[({]|/)\s*([x×*·]?\s*(?:\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|10\s*(?:\^|\*\*)\s*[-−+]?\d+)\s*[·*×]?\s*"
+    r"([^\W\d_]+))\s*(?:[\])}]|$)",
+    re.IGNORECASE,
+)
 _CLEAR = re.compile(
     r"[fpnuµμ]s|[npu]sec|(?:nano|micro|mikro|pico|piko|femto|milli|mili)s\w+|[纳奈微皮飞毫]秒", re.I
 )
@@ -26,6 +35,9 @@ _TIME = re.compile(
     r"|delay|zeit|temps(?![a-z])|d[ée]lai|tiempo|tempo(?!r)|retard|ritardo|verz[öo]gerung|elapsed|horizontal|x.?axis"
     r"|时间|時間|延迟|延遲|延时|время|задержк|tijd|vertraging|czas|tid(?![a-z])|zaman|čas|(?<![a-z])lag(?![a-z])",
     re.IGNORECASE,
+)
+_MOMENT = re.compile(
+    r"(?<![\w^.-])[+-]?\d+(?:[.,]\d+)?\s?(?:[fpnumμ]s(?:ec)?|s|min)$|^[+-]?\d+[.,\d]*\s?[fpnuμm]?s\b"
 )
 _TIME_IS_NO_PART = re.compile(r"temperat|temporal|lifetime|tempéra", re.IGNORECASE)
 _NO_TIME = re.compile(
@@ -92,26 +104,41 @@ def time_unit_in(title: str) -> str:
     >>> [time_unit_in(each) for each in ("Delay [ps]", "TIME (US)", "timeUs", "n (cm^-3)")]
     ['ps', 'us', 'us', '']
     """
+    if multiple_in(title):
+        return ""
+    if power := _POWER.search(plain(title)):
+        return _known(power[0])
+    if _MOMENT.search(plain(title)):
+        return ""
     for group in _BRACKETED.findall(title[:_LONGEST]):
         if found := _known(group):
             return found
     text = plain(title)
-    candidates = [text]
-    if inside := _IN_UNIT.search(text):
-        candidates.append(inside[1])
-    if at_end := _AT_END.match(text):
-        is_rate = "/" in at_end["mark"] and not (
-            _TIME.search(at_end["before"]) or at_end["before"].lower() in ("x", "τ")
-        )
-        if not is_rate and (at_end["before"] or "/" not in at_end["mark"]):
-            candidates.append(at_end["unit"])
-    if (camel := _CAMEL.search(text)) and says_time(text[: camel.start()]):
-        candidates.append(camel[0])
-    found = next(filter(None, map(_known, candidates)), "")
+    found = next(filter(None, map(_known, _words_of_unit(text))), "")
     if not found and "/" not in text:
         words = re.split(r"[^\w]+|_", text)
         found = next((_known(word) for word in words if _CLEAR.fullmatch(word)), "")
     return found
+
+
+def _words_of_unit(text: str) -> list[str]:
+    """Return what may be a unit in a title without brackets: all of it, what follows "in", its end."""
+    words = [text]
+    if inside := _IN_UNIT.search(text):
+        words.append(inside[1])
+    if at_end := _AT_END.match(text):
+        before, mark = at_end["before"], at_end["mark"]
+        is_rate = "/" in mark and not (_TIME.search(before) or before.lower() in ("x", "τ"))
+        words += [] if is_rate else [at_end["unit"]]
+    if (camel := _CAMEL.search(text)) and says_time(text[: camel.start()]):
+        words.append(camel[0])
+    return words
+
+
+def multiple_in(title: str) -> str:
+    """Return what a title gives as its unit although it is a multiple of one, "100 ns", or ""."""
+    found = _MULTIPLE.search(plain(title))
+    return found[1].strip() if found and _known(found[2]) and not _known(found[1]) else ""
 
 
 def _known(word: str) -> str:
@@ -141,8 +168,10 @@ def bracketed(title: str) -> str:
 
 
 def says_time(title: str) -> bool:
-    """Say whether a title calls its column a time, in one of several languages."""
+    """Say whether a title calls its column a time, in one of several languages; "T = 5 ps" names a moment."""
     text = plain(title)
+    if _MOMENT.search(text):
+        return False
     return bool(_TIME.search(_TIME_IS_NO_PART.sub(" ", text))) or bool(time_unit_only(text))
 
 
