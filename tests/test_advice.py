@@ -61,7 +61,7 @@ class TestResiduals:
         assert ("all traces" in words[0]) == (len(levels) > 1)
         chi2 = f"χ² is {found.reduced_chi2:.3g} per degree of freedom"
         assert (chi2 in words[0]) == (given is not None)
-        numbers = [each for each in words[1 + len(levels) :] if "the scatter" not in each]
+        numbers = [each for each in words[1 + len(levels) :] if not re.search("the scatter|^Noise", each)]
         assert said(numbers, "^k1 ")
         assert said(numbers, "of all recombination|Of all recombination")
         marked = [each for each in numbers if "not describe the data" in each]

@@ -326,6 +326,8 @@ class TestFiles:
             if way[:1] == ["versions"] or last == "format":
                 continue
             for wrong in ("take out", {"a": 1}):
+                if last == "estimated_noise" and wrong == "take out":
+                    continue  # a fit with even weights has none; the cost tells that they are missing
                 content = json.loads(json.dumps(whole))
                 place = content
                 for key in way:

@@ -525,7 +525,7 @@ class TestTheFileOfADescription:
     def test_a_saved_fit_and_the_printed_measurement_do_not_depend_on_it(self, elsewhere, tmp_path):
         measurement = load_measurement(elsewhere)
         moved = measurement.with_file("other.toml")
-        assert repr(moved) == repr(measurement) == "Measurement('a': 1 trace, density, even noise)"
+        assert repr(moved) == repr(measurement) == "Measurement('a': 1 trace, density, estimated noise)"
         paths = tmp_path / "here.par", tmp_path / "there.par"
         for each, path in zip((measurement, moved), paths, strict=True):
             records.save(fit(each, fixed=["G", "k2", "k3"]), path)

@@ -467,7 +467,8 @@ class TestAdvise:
         clean = kinetics.solve(T, N0, ALL)
         signal = rng.poisson(clean).astype(float)
         even = [*fits["gaussian, sigma unknown"][0][:40], fit(Trace(T, signal, np.sqrt(clean)), fixed=())]
-        for each in [*even, fit(Trace(T, signal), fixed=())]:
+        alike = Measurement(Trace(T, signal), noise="even")
+        for each in [*even, fit(alike, fixed=())]:
             words = " ".join(advise(each, profile(each, "n0", points=6)))
             assert ("the scatter grows with the signal" in words) == (each not in even)
 

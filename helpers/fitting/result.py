@@ -407,8 +407,8 @@ class Fit:
         Parameters
         ----------
         measurement : Measurement, optional
-            Other data, or the same taken otherwise. On the same traces an estimated noise stays as it is, so
-            that costs can be compared; `fitting.fit` estimates it anew.
+            Other data, or the same taken otherwise. On the same traces the noise that a converged fit
+            estimated stays as it is, so that costs can be compared; `fitting.fit` estimates it anew.
         guess : mapping of name to value, optional
             Values that are changed first.
         fixed : iterable of str, optional
@@ -425,7 +425,7 @@ class Fit:
         loss = self.loss if loss is None else loss
         known = self if noise_of is None else noise_of
         is_known = measurement.traces is known.traces and measurement.noise == "estimated"
-        is_known = is_known and loss == known.loss == "linear"
+        is_known = is_known and known.converged and loss == known.loss == "linear"
         found = find_minimum(
             measurement,
             values | dict(guess or {}),

@@ -206,14 +206,17 @@ def noise_in_words(problem: Problem, minimum: Minimum, free: np.ndarray, size: f
         if abs(size - 1) <= _TOLD:
             return told
         return f"{told} (by neighbouring points; the residuals are {size:.2g} times as large)"
-    return f"{told} everywhere ({_why_even(problem, x, free)})"
+    return f"{told} everywhere ({_why_even(problem, minimum, free)})"
 
 
-def _why_even(problem: Problem, x: np.ndarray, free: np.ndarray) -> str:
+def _why_even(problem: Problem, minimum: Minimum, free: np.ndarray) -> str:
+    x = minimum.x
     if problem.measurement.noise != "estimated":
         return "taken to be even"
     if problem.likelihoods[0].loss != "linear":
         return "taken to be even, as always with a robust loss"
+    if not minimum.converged:
+        return "taken to be even, because the fit has not converged"
     if is_suspect(problem, x, free):
         return (
             "taken to be even, but the residuals look uneven: too few points to estimate the noise, so give"

@@ -37,7 +37,7 @@ def load_measurement(what: str | Path | Description | Measurement, fit: str | No
     Examples
     --------
     >>> load_measurement("sample_data")
-    Measurement('sample_data': 1 trace, density, even noise)
+    Measurement('sample_data': 1 trace, density, estimated noise)
     """
     if isinstance(what, Measurement):
         return what

@@ -132,7 +132,7 @@ class Measurement:
     Examples
     --------
     >>> Measurement([Trace([0, 1, 2], [4, 2, 1], name="halves")])
-    Measurement('halves': 1 trace, density, even noise)
+    Measurement('halves': 1 trace, density, estimated noise)
     """
 
     traces: tuple[Trace, ...]

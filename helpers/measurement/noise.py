@@ -27,7 +27,8 @@ def with_noise(
     noise : {"poisson", "sigma", "even", "estimated"}, optional
         "poisson": raw counts. "sigma": the traces' own standard errors. "even": equally large everywhere,
         its size unknown. "estimated": how it depends on the signal is unknown, too, and taken from the
-        residuals (see `fitting.weighing`). By default "sigma" where there are standard errors, else "even".
+        residuals (see `fitting.weighing`). By default "sigma" where there are standard errors, else
+        "estimated".
     relative_percent, floor : float, optional
         Known noise of traces without standard errors: σ² = (percent of the signal)² + floor².
 
@@ -65,7 +66,7 @@ def with_noise(
         raise ValueError('noise = "sigma", but the traces have none; add the column, or leave noise out')
     if noise in ("even", "estimated"):
         return tuple(replace(trace, sigma=None) for trace in traces), noise
-    return tuple(traces), "sigma" if all(has_sigma) else "even"
+    return tuple(traces), "sigma" if all(has_sigma) else "estimated"
 
 
 def _known(trace: Trace, percent: float, floor: float) -> Trace:
@@ -91,5 +92,5 @@ def _refuse_no_counts(trace: Trace) -> None:
         first = broken[0]
         raise ValueError(
             f"{label}: {trace.signal[first]:g} at t = {trace.t[first]:g} is no whole number of counts;"
-            ' Poisson noise is for raw counts: give those, or noise = "even" for scaled or averaged ones'
+            ' Poisson noise is for raw counts: give those, or noise = "estimated" for scaled or averaged ones'
         )

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from helpers import fitting
 from helpers.fitting import Fit, Minimum, Parameter
 from helpers.fitting.minimise import covariance, minimise
 from helpers.uncertainty.profile_path import (
@@ -173,9 +174,17 @@ def profile(fit: Fit, names: str | Iterable[str] | None = None, *, points: int =
                 break
         else:
             break
-        fit = fit.at(minimise(fit.problem, better.x, free=fit.free))
+        fit = _refitted(fit, better.x)
     message = f"a better minimum was found on the way ({restarts} ×): refitted from there" if restarts else ""
     return Profile(fit, curves, restarts > 0, message, evaluations)
+
+
+def _refitted(fit: Fit, x: np.ndarray) -> Fit:
+    """Fit again from a better point; a search that had stopped early estimated no noise, and does it now."""
+    found = fit.at(minimise(fit.problem, x, free=fit.free))
+    if fit.converged or not found.converged or fit.measurement.noise != "estimated" or fit.loss != "linear":
+        return found
+    return fitting.fit(fit.measurement, dict(found.values), law=fit.law, fixed=fit.fixed)
 
 
 def contour(fit: Fit, pair: tuple[str, str], level: float = 0.95, *, directions: int = 36) -> np.ndarray:
