@@ -20,7 +20,7 @@ from helpers.measurement.described import load_measurement
 from helpers.paths import DATA
 
 TEMPLATES = sorted((DATA / "templates").glob("*.toml"))
-FILES = ("mine.csv", "p1.csv", "p2.csv", "p3.csv", "p4.csv")
+FILES = ("mine.csv", "irf.csv", "p1.csv", "p2.csv", "p3.csv", "p4.csv")
 
 SERIES = """\
 kind = "TRPL counts"
@@ -404,7 +404,35 @@ WRONG_LINES = [
     ("p0_cm3 = 0", "p0_cm3 = 0 // undoped", "a remark begins with #", "p0_cm3 = 0 # undoped"),
     ("p0_cm3 = 0", "; undoped\np0_cm3 = 0", "a remark begins with #", "p0_cm3 = 0"),
     # what cannot hold together
-    ("several = ", 'response = "irf.csv"\nseveral = ', "give response_fwhm", "several = "),
+    (
+        "response_fwhm = 0.2",
+        'response = "irv.csv"',
+        'nearest name there is "irf.csv"',
+        'response = "irf.csv"',
+    ),
+    ("response_fwhm = 0.2", "response = { fwmh = 0.2 }", "write fwhm", "response = { fwhm = 0.2 }"),
+    ("response_fwhm = 0.2", "response = { fwhm = 0 }", "give a number above 0", "response = { fwhm = 0.2 }"),
+    (
+        "response_fwhm = 0.2",
+        'response = { file = "irf.csv", t_unit = "channels" }',
+        "give a unit of time",
+        'response = { file = "irf.csv", t_unit = "ps" }',
+    ),
+    (
+        "response_fwhm = 0.2",
+        'response_fwhm = 0.2\nresponse = "irf.csv"',
+        "delete one of the two lines",
+        'response = "irf.csv"',
+    ),
+    (
+        "response_fwhm = 0.2",
+        "response_fwhm = 0.2\nresponse_background = [0, 2]",
+        "belongs to a recorded response",
+        'response = "irf.csv"\nresponse_background = [0, 2]',
+    ),
+    ("several = ", 'time_zero = "fited"\nseveral = ', 'write "fitted"', 'time_zero = "fitted"\nseveral = '),
+    ("several = ", "scatter = -1\nseveral = ", "not below 0", 'scatter = "free"\nseveral = '),
+    ("several = ", "bin_width = 0\nseveral = ", "give a number above 0", "bin_width = 0.1\nseveral = "),
     (
         "several = ",
         "time_zero = [1, 2, 3]\nseveral = ",
@@ -586,7 +614,7 @@ NEWCOMERS = [
         TCSPC,
         "",
         'irf = "unknown"',
-        "of the response in t_unit); where it is not known, delete the line",
+        "or its shape in t_unit); where it is not known, delete the line",
         "",
     ),
     (TCSPC, "", "irf_fwhm = 0.2", "the nearest one is response_fwhm", "response_fwhm = 0.2"),
@@ -930,11 +958,12 @@ class TestTemplates:
     def test_each_optional_line_works_as_it_stands(self, folder, template):
         optional = re.findall(r"^# (?=\w+ = )", template, re.M)
         assert len(optional) > 5
-        pairs = {"sigma_relative_percent": "sigma_floor"}  # one is no use without the other
+        # One is no use without the other.
+        pairs = {"sigma_relative_percent": "sigma_floor", "response_background": "response"}
         for match in re.finditer(r"^# (?=(\w+) = )", template, re.M):
             text = template[: match.start()] + template[match.end() :]
             if match[1] in pairs:
-                text = text.replace(f"# {pairs[match[1]]}", pairs[match[1]])
+                text = text.replace(f"# {pairs[match[1]]} =", f"{pairs[match[1]]} =")
             described = read_text(folder, text)
             of_film = match[1] in keys.FILM_TABLE
             of_fit = match.start() > template.index("[fit]") + 20
@@ -951,8 +980,7 @@ class TestTemplates:
 
     def test_together_they_show_every_key(self):
         text = "".join(path.read_text("utf-8") for path in TEMPLATES)
-        unsupported = {"response"}
-        assert [name for name in keys.TAKES if name not in unsupported and name not in text] == []
+        assert [name for name in [*keys.TAKES, *keys.RESPONSE] if name not in text] == []
 
 
 class TestTheProjectsOwnData:

@@ -57,9 +57,9 @@ class TestKinds:
         assert (measurement.traces[0].t < zero).sum() > 50  # the background stays in the fit
         assert "left out" in " ".join(measurement.describe())
 
-    @pytest.mark.parametrize("seed", range(4))
-    def test_an_edge_beside_a_response_does_not_move_the_rates(self, seed):
-        """Half of the rise is not the moment of the pulse: near it the model would be wrong by its slope."""
+    @pytest.mark.parametrize("seed", range(2))
+    def test_beside_a_response_all_points_count_and_time_zero_is_fitted_from_the_edge(self, seed):
+        """Half of the rise is not the moment of the pulse; held there the rates would be wrong."""
         t = np.arange(-10, 60, 0.1)
         prepared = clock(t, time_zero=3.0, response_fwhm=1.0)
         shape, _ = prepared.shape(RateLaw(), Observable("photoluminescence"), (0, 0.02, 0.05, 0), 1.0)
@@ -67,14 +67,16 @@ class TestKinds:
         trace = Trace(t, signal, t_unit="ns", signal_unit="counts")
         settings = {"kind": "TRPL counts", "n0": "unknown", "p0_cm3": 0, "response_fwhm": 1.0}
         measurement = Measurement(trace, **settings)
-        edge = measurement.edges[0]
-        left_out = (t > edge.time - 2 * edge.width) & (t < edge.time + 2 * edge.width)
-        assert len(measurement.traces[0]) == (~left_out).sum()
-        assert "half of the rise" in " ".join(measurement.describe())
+        assert (measurement.edges, measurement.time_zero_mode) == ((None,), "free")
+        assert abs(measurement.time_zero[0] - 3.0) < 0.1
+        assert len(measurement.traces[0]) == len(t)
+        assert "fitted, beginning at" in " ".join(measurement.describe())
         found = fit(measurement, fixed=["G", "k3"])
-        away = (found.values[["k1", "k2"]] - [0.02, 0.05]) / found.stderr[["k1", "k2"]]
+        names = ["k1", "k2", "time_zero"]
+        away = (found.values[names] - [0.02, 0.05, 3.0]) / found.stderr[names]
         assert np.abs(away).max() < 3
-        assert len(Measurement(trace, time_zero=3.0, **settings).traces[0]) == len(t)
+        known = Measurement(trace, time_zero=3.0, **settings)
+        assert (len(known.traces[0]), known.time_zero_mode) == (len(t), "fixed")
 
     def test_a_density_is_calibrated_and_begins_at_its_first_point(self):
         measurement = Measurement(Trace([0, 1, 2], [4, 2, 1], signal_unit="cm^-3"), kind="density")
@@ -277,6 +279,23 @@ WRONG_ARGUMENTS = [
     ("response_fwhm", "a", "full width at half maximum", 0.2),
     ("response_fwhm", [0.2], "give a number", 0.2),
     ("response_fwhm", 200, "longer than trace 'counts' (119.8 ns)", 0.2),
+    ("response", 5, "give a Trace of the instrument's response", {"fwhm": 0.2}),
+    ("response", {"fwmh": 0.2}, "fwmh is unknown; write fwhm", {"fwhm": 0.2}),
+    ("response", {"fwhm": 0}, "give a number above 0", {"fwhm": 0.2}),
+    (
+        "response",
+        {"fwhm": 0.2, "tail": 1, "tail_share": 30},
+        "give a share above 0",
+        {"fwhm": 0.2, "tail": 1},
+    ),
+    ("response", {"t_unit": "ns"}, "give file, too", {"tail": 0.2}),
+    ("response", {"tail_share": 0.3}, "give fwhm, tail or both", {"fwhm": 0.2, "tail": 1, "tail_share": 0.3}),
+    ("response_background", (0, 1), "belongs to a measured response", None),
+    ("bin_width", -1, "give a number above 0", 0.25),
+    ("scatter", "free", "give response or response_fwhm", "fixed"),
+    ("scatter", -1, "0 or larger", 0),
+    ("time_zero", "fitted", "give response, response_fwhm or bin_width", "edge"),
+    ("time_zero", "shared", "give response, response_fwhm or bin_width", 0),
     ("repetition_Hz", "a", 'give a number or "single"', "single"),
     ("repetition_Hz", -1, 'or write "single"', 1e6),
     ("repetition_period", "a", "a number, without quotes", 200),
@@ -284,8 +303,9 @@ WRONG_ARGUMENTS = [
     ("scale", ["a"], "a finite number, or one for each trace", [1e-31]),
     ("scale", True, "a finite number, or one for each trace", 1e-31),
     ("offset", "none", 'or one of "fixed", "free", "shared"', "free"),
-    ("time_zero", "start", '"first" or "peak" or "edge"', "first"),
+    ("time_zero", "start", '"first" or "peak" or "edge" or "fitted" or "shared"', "first"),
     ("time_zero", {"a": 1}, '"first" or "peak" or "edge"', "peak"),
+    ("time_zero", ["fitted"], '"first" or "peak" or "edge"', ["edge"]),
     ("fluence_error_percent", [20], "error of the fluences in %", 20),
     ("sign", "up", "give 1 or -1", 1),
     ("sign", -1, "counts are not negative; leave sign out", None),

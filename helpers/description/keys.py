@@ -31,6 +31,7 @@ _KIND_NAMES = {
 }
 _MODES = ("fixed", "free", "shared")
 _ORIGINS = ("first", "peak", "edge")
+_FITTED = ("fitted", "shared", "free")
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # no file on Windows may be called so
 
 Check = Callable[[Any], Any]  # returns the value as the description holds it, or raises ValueError(reason)
@@ -183,8 +184,30 @@ def span(value: Any) -> tuple[float, float]:
 
 def several_numbers_or_words(value: Any) -> Any:
     """Return a number or a word of `time_zero`, or a tuple of them."""
-    check = word_or_number(*_ORIGINS, check_number=number())
-    return tuple(check(each) for each in value) if isinstance(value, list) else check(value)
+    if isinstance(value, list):
+        check = word_or_number(*_ORIGINS, check_number=number())
+        return tuple(check(each) for each in value)
+    return word_or_number(*_ORIGINS, *_FITTED[:2], check_number=number())(
+        "fitted" if value == "free" else value
+    )
+
+
+def response(value: Any) -> str | dict[str, Any]:
+    """Return the file of a response, or its file and unit or its shape by name."""
+    if not isinstance(value, dict):
+        return file_name(value) if isinstance(value, str) else text(value)
+    for name in value:
+        if name not in RESPONSE:
+            meant = nearest(str(name), list(RESPONSE))
+            remedy = f"write {meant}" if meant else f"it has {', '.join(RESPONSE)}"
+            raise ValueError(f"{name} is unknown in it; {remedy}")
+    found = {}
+    for name, each in value.items():
+        try:
+            found[name] = RESPONSE[name].check(each)
+        except ValueError as reason:
+            raise ValueError(f"{name} = {shown(each)}: {reason}") from None
+    return found
 
 
 def column_names(value: Any) -> tuple[int | str, ...]:
@@ -287,6 +310,9 @@ _NOT_ZERO_SCALE = number(
     above=0, hint="give a number above 0; the sign of the signal is said by the key sign"
 )
 _SHARE = number(least=0, below=1, hint="give a share from 0 to below 1, for instance 0.2 for 20 %")
+_TAIL_SHARE = number(
+    above=0, below=1 + 1e-12, hint="give a share above 0, at most 1, for instance 0.3 for 30 %"
+)
 _A_TEXT = "a text in quotes"
 
 FILM = {
@@ -342,6 +368,14 @@ TRACE = {
         column_names,
     ),
 }
+RESPONSE = {
+    "file": Key("name of the file with the recorded response", _A_TEXT, file_name),
+    "t_unit": Key("unit of the times in that file", 'a unit such as "ps"', unit_of_time),
+    "background": Key("times in that file with background only", "two numbers, such as [0, 2]", span),
+    "fwhm": Key("full width at half maximum of a Gaussian in t_unit", "a number above 0", _POSITIVE),
+    "tail": Key("time constant of an exponential tail in t_unit", "a number above 0", _POSITIVE),
+    "tail_share": Key("share of the response that has the tail", "a number above 0, at most 1", _TAIL_SHARE),
+}
 FIT = {
     "fixed": Key("parameters that are held", 'a list of names, such as ["G"]', parameter_names),
     "guess": Key("start of the fit, in the units of the data", "four numbers or { name = number }", guess),
@@ -364,12 +398,29 @@ TOP = {
     "density_unit": Key("unit of the densities", 'a unit such as "10^16 cm^-3"', unit_of_density),
     "time_zero": Key(
         "when the pulse comes, in t_unit",
-        'a number, "first", "peak", "edge", or a list of one for each trace',
+        'a number, "edge", "fitted", "shared", "first", "peak", or a list of one for each trace',
         several_numbers_or_words,
     ),
     "window": Key("first and last time that are used, in t_unit", "two numbers, such as [0, 100]", span),
     "baseline": Key("times before the pulse, with background only", "two numbers, such as [-10, -1]", span),
-    "response": Key("file of the instrument response", _A_TEXT, text),
+    "response": Key(
+        "the instrument's response: a recording of it, or its shape in t_unit",
+        'a file name such as "irf.csv", { file = "irf.csv", t_unit = "ps" } or { fwhm = 0.2, tail = 0.5 }',
+        response,
+    ),
+    "response_background": Key(
+        "times in the file of the response, on its own axis, with background only",
+        "two numbers, such as [0, 2]",
+        span,
+    ),
+    "scatter": Key(
+        "height of scattered light of the pulse in the signal",
+        _MODE_OR_NUMBER,
+        word_or_number(*_MODES, check_number=_NOT_NEGATIVE),
+    ),
+    "bin_width": Key(
+        "width of the channels that the signal was collected in, in t_unit", "a number above 0", _POSITIVE
+    ),
     "response_fwhm": Key(
         "full width at half maximum of the response in t_unit", "a number above 0", _POSITIVE
     ),
@@ -440,8 +491,12 @@ TABLES = {
 # What people call these things; `nearest` would not find them.
 OTHER_NAMES = {
     "doping": "p0_cm3",
-    "irf": "response_fwhm",
+    "irf": "response",
+    "prompt": "response",
+    "irf_file": "response",
     "fwhm": "response_fwhm",
+    "channel_width": "bin_width",
+    "scattered_light": "scatter",
     "background": "baseline",
     "type": "kind",
     "title": "name",
@@ -480,6 +535,7 @@ OTHER_NAMES = {
 }
 # Likewise the beginnings of names, behind which people write units.
 OTHER_BEGINNINGS = {
+    "irf_b": "response_background",
     "irf": "response_fwhm",
     "fwhm": "response_fwhm",
     "rep_rate": "repetition_Hz",

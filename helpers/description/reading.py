@@ -110,11 +110,13 @@ class Description:
         By name, in the order of the file; a file without a name has one fit, called "fit".
     film : Film or None
         Its first four numbers are given wherever fluences are, unless n0 is "unknown".
-    time_zero : number, "first", "peak", "edge", tuple of one for each trace, or None
+    time_zero : number, "edge", "fitted", "shared", "first", "peak", tuple of one for each trace, or None
         A trace's own time_zero goes before it.
     repetition_Hz : number, "single" or None
     scale, offset : number, "fixed", "free", "shared" or None
         A trace's own number goes before it.
+    response : Path, dict or None
+        The file of a recording, or what stands in the braces, its file as a path.
     n0 : "fixed", "free", "shared", "unknown" or None
 
     The other attributes are called as the keys of the file, see `keys.TOP`.
@@ -134,8 +136,11 @@ class Description:
     time_zero: float | str | tuple[float | str, ...] | None = None
     window: tuple[float, float] | None = None
     baseline: tuple[float, float] | None = None
-    response: str | None = None
+    response: Path | dict[str, Any] | None = None
+    response_background: tuple[float, float] | None = None
     response_fwhm: float | None = None
+    scatter: float | str | None = None
+    bin_width: float | None = None
     repetition_Hz: float | str | None = None  # noqa: N815  as the key of the file
     p0_cm3: float | None = None
     sign: str | None = None
@@ -220,6 +225,8 @@ def read(path: str | Path) -> Description:
         )
     traces = _traces(document, path.parent, tables, top)
     facts = {name: value for name, value in top.items() if name not in SINGLE_TRACE}
+    if "response" in facts:
+        facts["response"] = _response(document, path.parent, facts["response"])
     result = Description(path=path, text=text, traces=traces, film=film, fits=fits, **facts)
     refuse_contradictions(document, result)
     ask_for_missing(document, result)
@@ -359,6 +366,15 @@ def _traces(
     return tuple(_trace(document, folder, j, entries) for j, entries in enumerate(given))
 
 
+def _response(document: Document, folder: Path, given: Any) -> Any:
+    """Return a response with its file, which must be there, as a path."""
+    if isinstance(given, str):
+        return _data_file(document, ("response",), folder, given, "response")
+    if "file" in given:
+        return given | {"file": _data_file(document, ("response",), folder, given["file"])}
+    return given
+
+
 def _trace(document: Document, folder: Path, j: int, entries: Mapping[str, Any]) -> DescribedTrace:
     values = _checked(document, ("trace", j), entries, TRACE)
     if "file" not in values:
@@ -367,13 +383,13 @@ def _trace(document: Document, folder: Path, j: int, entries: Mapping[str, Any])
     return DescribedTrace(**values)
 
 
-def _data_file(document: Document, way: Way, folder: Path, name: str) -> Path:
+def _data_file(document: Document, way: Way, folder: Path, name: str, key: str = "file") -> Path:
     file = folder / name
     if is_file(file):
         return file
     if "*" in name or "?" in name:
         reason = 'name each file by itself: trace = [ { file = "p1.csv" }, { file = "p2.csv" } ]'
-        raise document.error(way, f"file = {shown(name)}: {reason}")
+        raise document.error(way, f"{key} = {shown(name)}: {reason}")
     there = [path for path in listed(file.parent) if path.is_file() and path.suffix != ".toml"]
     near = next((path.name for path in there if path.stem == file.name), None)
     near = near or nearest(file.name, [path.name for path in there])
@@ -383,7 +399,7 @@ def _data_file(document: Document, way: Way, folder: Path, name: str) -> Path:
         reason = f"no such file; the nearest name there is {shown((Path(name).parent / near).as_posix())}"
     else:
         reason = "no such file; its name begins at the folder of the description, put the file there"
-    raise document.error(way, f"file = {shown(name)}: {reason}")
+    raise document.error(way, f"{key} = {shown(name)}: {reason}")
 
 
 def _film(document: Document, entries: Any) -> Film | None:

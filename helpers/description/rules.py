@@ -20,10 +20,17 @@ def refuse_contradictions(document: Document, given: Description) -> None:
     has_sigma = given.sigma_relative_percent is not None or given.sigma_floor is not None
     rules = (
         (
-            given.response is not None,
-            "response",
-            "measured responses are not supported yet; delete the line, and where the width is known give"
-            " response_fwhm, that of a Gaussian response in t_unit",
+            given.response is not None and given.response_fwhm is not None,
+            "response_fwhm",
+            "response says what the instrument's response is already; delete one of the two lines",
+        ),
+        (
+            given.response_background is not None
+            and (
+                given.response is None or (isinstance(given.response, dict) and "file" not in given.response)
+            ),
+            "response_background",
+            "it belongs to a recorded response; add response = ..., the name of its file, or delete the line",
         ),
         (
             origins is not None and len(origins) != count,

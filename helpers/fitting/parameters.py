@@ -1,9 +1,10 @@
-"""The named parameters of a fit: those of the law, and the n0, scale and offset of each trace."""
+"""The named parameters of a fit: those of the law, and the n0, scale, offset … of each trace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, Quantity
 from helpers.units import density_in_cm3, is_time, seconds
 
-_QUANTITIES = ("n0", "scale", "offset")
+_QUANTITIES = ("n0", "scale", "offset", "time_zero", "scatter")
+_COMMON = ("offset", "time_zero")  # a shared one is one number, not a factor on given ratios
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Parameter:
     name : str
         "k1", "n0", "offset_2", "scale_factor" …
     kind : str
-        The name without its trace: "k1", "n0", "scale", "offset".
+        The name without its trace: "k1", "n0", "scale", "offset", "time_zero", "scatter".
     trace : int or None
         Number of its trace from 0; None where it is common to all.
     unit : str
@@ -54,7 +56,7 @@ class Parameter:
 
 
 def parameters_of(law: Law, measurement: Measurement) -> tuple[Parameter, ...]:
-    """Parameters of a law fitted to a measurement: the law's, every n0, and the scales and offsets to find.
+    """Parameters of a law fitted to a measurement: the law's, every n0, and what else of a trace is to find.
 
     Examples
     --------
@@ -65,10 +67,24 @@ def parameters_of(law: Law, measurement: Measurement) -> tuple[Parameter, ...]:
     """
     found = [_of_law(each, measurement) for each in law.parameters]
     for kind in _QUANTITIES:
-        quantity = getattr(measurement, kind)
+        quantity = quantity_of(measurement, kind)
         if kind == "n0" or quantity.mode != "fixed":
             found += _of_quantity(kind, quantity, measurement)
     return tuple(found)
+
+
+def quantity_of(measurement: Measurement, kind: str) -> Quantity:
+    """Return a quantity of a measurement by its kind.
+
+    Examples
+    --------
+    >>> from helpers.traces import Trace
+    >>> quantity_of(Measurement(Trace([3, 4], [2, 1])), "time_zero")
+    Quantity([3], fixed)
+    """
+    if kind == "time_zero":
+        return Quantity(measurement.time_zero, measurement.time_zero_mode)
+    return getattr(measurement, kind)
 
 
 def _of_law(coefficient, measurement: Measurement) -> Parameter:
@@ -89,12 +105,17 @@ def _of_law(coefficient, measurement: Measurement) -> Parameter:
 
 def _of_quantity(kind: str, quantity: Quantity, measurement: Measurement) -> list[Parameter]:
     count = len(measurement)
-    lower = 0.0 if kind != "offset" or measurement.noise == "poisson" else -np.inf
-    common = {"kind": kind, "lower": lower, "linear": kind != "n0"} | _units(kind, measurement)
+    signed = kind == "time_zero" or (kind == "offset" and measurement.noise != "poisson")
+    common: dict[str, Any] = {
+        "kind": kind,
+        "lower": -np.inf if signed else 0.0,
+        "linear": kind not in ("n0", "time_zero"),
+    }
+    if quantity.mode == "shared" and count > 1 and kind not in _COMMON:
+        return [Parameter(f"{kind}_factor", **common)]
+    common |= _units(kind, measurement)
     if quantity.mode == "shared" and count > 1:
-        if kind == "offset":
-            return [Parameter(name="offset", **common)]
-        return [Parameter(f"{kind}_factor", kind, lower=lower, linear=kind != "n0")]
+        return [Parameter(name=kind, **common)]
     if count == 1:
         return [Parameter(name=kind, trace=0, **common)]
     return [Parameter(name=f"{kind}_{j + 1}", trace=j, **common) for j in range(count)]
@@ -105,7 +126,11 @@ def _units(kind: str, measurement: Measurement) -> dict:
     if kind == "n0":
         size = density_in_cm3(density)
         return {"unit": density} if size is None else {"unit": density, "cgs_unit": "cm^-3", "cgs": size}
-    if kind == "offset":
+    if kind == "time_zero":
+        known = is_time(measurement.t_unit)
+        cgs = {"cgs_unit": "s", "cgs": seconds(measurement.t_unit)} if known else {}
+        return {"unit": measurement.t_unit, **cgs}
+    if kind in ("offset", "scatter"):
         return {"unit": measurement.signal_unit}
     return {"unit": f"{signal}/{measurement.observable.unit(density)}"}
 

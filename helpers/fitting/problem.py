@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from helpers.fitting.likelihood import Likelihood
 from helpers.fitting.minimise import computed, linear_step, triangle_of, upper_triangle
-from helpers.fitting.parameters import Parameter, parameters_of
+from helpers.fitting.parameters import Parameter, parameters_of, quantity_of
 from helpers.fitting.variance_function import VarianceFunction
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
@@ -26,7 +27,8 @@ _ROUNDING = 1e-12  # of the cost: a gain that small does not show in it
 class Link:
     """How the parameters of one trace hang on those of the whole.
 
-    The trace knows the law's values, its n0, scale and offset, in this order. `index` names the parameter
+    The trace knows the law's values, its n0, scale and offset, in this order; or, in a second link, its time
+    zero and the height of its scattered light. `index` names the parameter
     of the whole behind each of them (-1 where it is no parameter), `factor` what one of its units x is, and
     `base` what is added to that.
     """
@@ -38,6 +40,16 @@ class Link:
     def values(self, x: np.ndarray) -> np.ndarray:
         """Return the trace's own numbers at the point x of the whole."""
         return self.base + self.factor * np.where(self.index >= 0, x[self.index], 0.0)
+
+
+class _Parts(NamedTuple):
+    """What the expected signal of a trace is made of, in units of its scale, and derivatives of that."""
+
+    shape: np.ndarray
+    slopes: np.ndarray
+    by_time: np.ndarray
+    light: np.ndarray
+    light_slope: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +64,8 @@ class Problem:
         One for each trace.
     clocks : tuple of Clock
     scales, origins : ndarray, shape (p,)
-    links : tuple of Link
-        One for each trace.
+    links, timings : tuple of Link
+        One for each trace: of the law's values, n0, scale and offset; of time zero and scattered light.
     steps : ndarray or None
         Smallest difference steps of the law (see `Law.steps`).
     varied : ndarray of bool, shape (p,)
@@ -72,6 +84,7 @@ class Problem:
     scales: np.ndarray
     origins: np.ndarray
     links: tuple[Link, ...]
+    timings: tuple[Link, ...]
     steps: np.ndarray | None
     varied: np.ndarray
     floor: float
@@ -143,16 +156,43 @@ class Problem:
         ValueError, ArithmeticError
             Where the law cannot be solved at x.
         """
-        clocks = self.clocks if t is None else [c.at(each) for c, each in zip(self.clocks, t, strict=True)]
         nothing = np.zeros(len(self.law.parameters) + 1, bool)
         curves = []
-        for j, clock in enumerate(clocks):
+        for j in range(len(self.clocks)):
+            clock = self.clock(j, x) if t is None else self._clock_at(j, x, t[j])
             values, n0, scale, offset = self._local(j, x)
             shape, _ = clock.shape(
                 self.law, self.measurement.observable, values, n0, wanted=nothing, steps=self.steps
             )
-            curves.append(scale * shape + offset)
+            curves.append(scale * shape + self._scatter(j, x) * clock.scattered()[0] + offset)
         return curves
+
+    def clock(self, j: int, x: np.ndarray) -> Clock:
+        """Return the times of trace j at x, where a fitted time zero may differ from the measurement's.
+
+        Raises
+        ------
+        ArithmeticError
+            Where time zero has left the data.
+        """
+        zero, kept = self._time_zero(j, x), self._last.get(("clock", j), self.clocks[j])
+        if kept.time_zero != zero:
+            kept = self._last["clock", j] = self.clocks[j].moved(zero)
+        return kept
+
+    def _clock_at(self, j: int, x: np.ndarray, t: np.ndarray) -> Clock:
+        moved = self.clock(j, x)
+        return moved.at(t)
+
+    def time_zeros(self, x: np.ndarray) -> np.ndarray:
+        """When the pulse of each trace comes."""
+        return np.array([self._time_zero(j, x) for j in range(len(self.clocks))])
+
+    def _time_zero(self, j: int, x: np.ndarray) -> float:
+        return float(self.timings[j].values(x)[0])
+
+    def _scatter(self, j: int, x: np.ndarray) -> float:
+        return float(self.timings[j].values(x)[1])
 
     def signal(self, x: np.ndarray) -> list[np.ndarray]:
         """Signal of the model for each trace without its background.
@@ -186,8 +226,11 @@ class Problem:
         numbers = self.links[j].values(x)
         return numbers[:-3], *numbers[-3:]
 
-    def _shapes(self, x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
-        """Each trace's signal in units of its scale, with its derivatives; None where there is none."""
+    def _shapes(self, x: np.ndarray) -> list[_Parts] | None:
+        """Each trace's signal in units of its scale, with its derivatives; None where there is none.
+
+        With it come its derivative by time zero, and the scattered light of unit height with that of its own.
+        """
         key = x[~self.linear].tobytes()
         if self._last.get("key") != key:
             self._last["key"] = key
@@ -205,12 +248,11 @@ class Problem:
         values, n0, _, _ = self._local(j, x)
         index = self.links[j].index[:-2]
         wanted = (index >= 0) & self.varied[index]
-        shape, slopes = self.clocks[j].shape(
-            self.law, self.measurement.observable, values, n0, wanted=wanted, steps=self.steps
-        )
-        if not np.isfinite(shape).all():
+        clock = self.clock(j, x)
+        seen = clock.seen(self.law, self.measurement.observable, values, n0, wanted=wanted, steps=self.steps)
+        if not np.isfinite(seen.shape).all():
             raise ArithmeticError("the model is not finite")
-        return shape, slopes
+        return _Parts(*seen, *clock.scattered())
 
     @np.errstate(all="ignore")
     def evaluate(self, x: np.ndarray) -> tuple[float, np.ndarray | None]:
@@ -219,23 +261,34 @@ class Problem:
         if shapes is None:
             return math.inf, None
         cost, tables = 0.0, []
-        for j, (shape, slopes) in enumerate(shapes):
-            part, weights, residuals = self._rows(j, x, shape)
+        for j, parts in enumerate(shapes):
+            part, weights, residuals = self._rows(j, x, parts)
             if not math.isfinite(part):
                 return math.inf, None
             cost += part
-            columns, index = self._columns(j, x, shape, slopes)
+            columns, index = self._columns(j, x, parts)
             local = triangle_of(columns * weights[:, None], residuals)
             tables.append(_placed(local, index, len(x)))
         triangle = tables[0] if len(tables) == 1 else upper_triangle(np.vstack(tables))
         return computed(x, cost, _square(triangle, len(x) + 1))
 
-    def _columns(self, j: int, x: np.ndarray, shape, slopes) -> tuple[np.ndarray, np.ndarray]:
+    def _columns(self, j: int, x: np.ndarray, parts: _Parts) -> tuple[np.ndarray, np.ndarray]:
         """Return the derivatives of trace j by its own parameters, and their places in the whole."""
-        columns = np.column_stack([self._local(j, x)[2] * slopes, shape, np.ones_like(shape)])
-        link = self.links[j]
+        scale = self._local(j, x)[2]
+        columns = [*(scale * parts.slopes).T, parts.shape, np.ones_like(parts.shape)]
+        link, timing = self.links[j], self.timings[j]
         used = link.index >= 0
-        return columns[:, used] * link.factor[used], link.index[used]
+        table = [
+            column * size for column, size, is_used in zip(columns, link.factor, used, strict=True) if is_used
+        ]
+        index = [*link.index[used]]
+        if timing.index[0] >= 0:
+            table.append((scale * parts.by_time - self._scatter(j, x) * parts.light_slope) * timing.factor[0])
+            index.append(timing.index[0])
+        if timing.index[1] >= 0:
+            table.append(parts.light * timing.factor[1])
+            index.append(timing.index[1])
+        return np.column_stack(table), np.array(index)
 
     @np.errstate(all="ignore")
     def jacobian(self, x: np.ndarray) -> list[np.ndarray] | None:
@@ -244,9 +297,9 @@ class Problem:
         if shapes is None:
             return None
         tables = []
-        for j, (shape, slopes) in enumerate(shapes):
-            columns, index = self._columns(j, x, shape, slopes)
-            table = np.zeros((len(shape), len(x)))
+        for j, parts in enumerate(shapes):
+            columns, index = self._columns(j, x, parts)
+            table = np.zeros((len(parts.shape), len(x)))
             table[:, index] = columns
             tables.append(table)
         return tables
@@ -310,13 +363,14 @@ class Problem:
                 break
         return x, cost, triangle
 
-    def _rows(self, j: int, x, shape):
+    def _rows(self, j: int, x, parts: _Parts):
         """Cost, weights and residuals of trace j, whose signal has this shape in units of its scale."""
-        return self.likelihoods[j].rows(*self._expected_and_seen(j, x, shape))
+        return self.likelihoods[j].rows(*self._expected_and_seen(j, x, parts))
 
-    def _expected_and_seen(self, j: int, x, shape):
+    def _expected_and_seen(self, j: int, x, parts: _Parts):
         _, _, scale, offset = self._local(j, x)
-        return scale * shape + offset, self.measurement.traces[j].signal
+        expected = scale * parts.shape + self._scatter(j, x) * parts.light + offset
+        return expected, self.measurement.traces[j].signal
 
     def _linear_rows(self, x, shapes):
         """Cost and triangle over the linear parameters alone, with zero columns for the others.
@@ -324,17 +378,17 @@ class Problem:
         Its rows have the cost's own curvature, so that for counts steps are Newton's.
         """
         cost, tables = 0.0, []
-        for j, (shape, _) in enumerate(shapes):
-            part, weights, residuals = self.likelihoods[j].curved_rows(*self._expected_and_seen(j, x, shape))
+        for j, parts in enumerate(shapes):
+            part, weights, residuals = self.likelihoods[j].curved_rows(*self._expected_and_seen(j, x, parts))
             if not math.isfinite(part):
                 return math.inf, None
             cost += part
-            link = self.links[j]
-            columns = np.column_stack([shape, np.ones_like(shape)])
-            used = link.index[-2:] >= 0
-            factor = link.factor[-2:][used]
-            local = triangle_of(columns[:, used] * (weights[:, None] * factor), residuals)
-            tables.append(_placed(local, link.index[-2:][used], len(x)))
+            columns = np.column_stack([parts.shape, np.ones_like(parts.shape), parts.light])
+            index = np.append(self.links[j].index[-2:], self.timings[j].index[1])
+            factor = np.append(self.links[j].factor[-2:], self.timings[j].factor[1])
+            used = index >= 0
+            local = triangle_of(columns[:, used] * (weights[:, None] * factor[used]), residuals)
+            tables.append(_placed(local, index[used], len(x)))
         return computed(x, cost, np.vstack(tables))
 
 
@@ -386,7 +440,7 @@ def pose(
     Problem(G, k1, k2, k3, n0; 3 residuals)
     """
     parameters = parameters_of(law, measurement)
-    clocks = measurement.clocks
+    clocks = measurement.with_time_zeros(start).clocks
     row = np.array([start[each.name] for each in parameters], float)
     scales = _scales(measurement, law, parameters, clocks, row)
     origins = np.array([_origin(each, value) for each, value in zip(parameters, row, strict=True)])
@@ -402,6 +456,7 @@ def pose(
         scales=scales,
         origins=origins,
         links=tuple(_link(measurement, law, names, j, scales, origins) for j in range(len(measurement))),
+        timings=tuple(_timing(measurement, names, j, scales, origins) for j in range(len(measurement))),
         steps=None,
         varied=chosen,
         floor=law.accuracy * _length(measurement, likelihoods),
@@ -416,6 +471,8 @@ def _sizes_of_n0(problem: Problem, row: np.ndarray) -> list[float]:
 
 
 def _origin(parameter: Parameter, value: float) -> float:
+    if parameter.kind == "time_zero":  # counted from where it begins, in widths of the response
+        return value
     return 0.0 if parameter.lower in (0.0, -np.inf) else min(parameter.lower, value)
 
 
@@ -448,8 +505,12 @@ def _scales(measurement, law, parameters, clocks, row) -> np.ndarray:
     scales = np.ones(len(parameters))
     scales[:count] = law.sizes(span, density, row[:count])
     for place, (each, value) in enumerate(zip(parameters, row, strict=True)):
-        if each.kind == "offset":
+        if each.name == "scatter_factor":
+            scales[place] = abs(value) or 1.0
+        elif each.kind in ("offset", "scatter"):
             scales[place] = _signal_size(measurement, each.trace)
+        elif each.kind == "time_zero":
+            scales[place] = measurement.response_fwhm or 1.0
         elif each.kind in ("n0", "scale"):
             scales[place] = abs(value) or (density if each.kind == "n0" else 1.0)
     if not np.isfinite(scales).all():
@@ -477,6 +538,22 @@ def natural_density(measurement: Measurement, n0: np.ndarray) -> float:
         return float(max(sizes))
     values = n0 if measurement.n0.value is None else np.asarray(measurement.n0.value)
     return float(np.max(values)) or 1.0
+
+
+def _timing(measurement: Measurement, names: list[str], j: int, scales, origins) -> Link:
+    """Link of time zero, which a shared one moves for all traces alike, and of the scattered light."""
+    index, factor, base = np.full(2, -1), np.zeros(2), np.zeros(2)
+    for place, kind in enumerate(("time_zero", "scatter")):
+        values = np.asarray(quantity_of(measurement, kind).value, float)
+        own = next((n for n in (kind, f"{kind}_{j + 1}", f"{kind}_factor") if n in names), None)
+        base[place] = values[j]
+        if own is None:
+            continue
+        index[place] = names.index(own)
+        ratio = values[j] if own.endswith("_factor") else 1.0
+        later = values[j] - values[0] if own == "time_zero" else 0.0
+        factor[place], base[place] = ratio * scales[index[place]], later + ratio * origins[index[place]]
+    return Link(index, factor, base)
 
 
 def _link(measurement: Measurement, law: Law, names: list[str], j: int, scales, origins) -> Link:

@@ -191,6 +191,11 @@ class Fit:
         """Background of each trace, in the signal's unit."""
         return self._local(-1)
 
+    @property
+    def time_zero(self) -> np.ndarray:
+        """When the pulse of each trace comes, in the traces' unit of time."""
+        return self.problem.time_zeros(self.minimum.x)
+
     def _local(self, place: int) -> np.ndarray:
         return np.array([link.values(self.minimum.x)[place] for link in self.problem.links])
 

@@ -210,6 +210,7 @@ def starting_values(
     if unknown := set(given) - {each.name for each in parameters}:
         listed = ", ".join(each.name for each in parameters)
         raise ValueError(f"guess: there is no {', '.join(sorted(unknown))}; the parameters are {listed}")
+    measurement = measurement.with_time_zeros(given)
     start = _of_law(measurement, law, given, held)
     linear, densities = initial_linear(measurement), initial_densities(measurement)
     for each in parameters[len(law.parameters) :]:
@@ -219,7 +220,13 @@ def starting_values(
             if each.kind == "scale":
                 value = float(np.median(linear[:, 0] / np.asarray(measurement.scale.value)))
         else:
-            value = {"n0": densities[j], "scale": linear[j, 0], "offset": linear[j, 1]}[each.kind]
+            value = {
+                "n0": densities[j],
+                "scale": linear[j, 0],
+                "offset": linear[j, 1],
+                "time_zero": measurement.time_zero[j],
+                "scatter": np.asarray(measurement.scatter.value)[j],
+            }[each.kind]
         start[each.name] = float(given.get(each.name, value))
     for each in parameters:
         if not (np.isfinite(start[each.name]) and start[each.name] >= each.lower):

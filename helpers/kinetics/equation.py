@@ -219,6 +219,10 @@ class Equation(Law):
         return None
 
 
+def _kind(name: str) -> str:
+    return "time_zero" if name.startswith("time_zero") else name.split("_")[0]
+
+
 def _source(f: Callable) -> str:
     try:
         return inspect.getsource(f).strip()
@@ -287,7 +291,7 @@ def _bounds(lower, names: tuple[str, ...]) -> np.ndarray:
 def _refuse_names(names: tuple[str, ...], mentioned: Mapping) -> None:
     if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"names = {list(names)}: give one name for each argument, no two alike")
-    if reserved := {"n0", "scale", "offset", "time_zero"} & {name.split("_")[0] for name in names}:
+    if reserved := {"n0", "scale", "offset", "scatter", "time_zero"} & {_kind(name) for name in names}:
         raise ValueError(
             f"names: {', '.join(sorted(reserved))} stand for the measurement; choose other names"
         )

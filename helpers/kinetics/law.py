@@ -51,6 +51,9 @@ class Law(ABC):
         Parameters whose terms can be left out (set to 0) in a comparison of terms.
     accuracy : float
         Relative error of the solution; the search takes residuals below it for rounding.
+    is_smooth : bool
+        Whether a decay is a smooth function of time whatever the values, which few nodes describe. A function
+        of one's own may hold an oscillation or a step.
     """
 
     key: str
@@ -60,6 +63,7 @@ class Law(ABC):
     held: tuple[str, ...] = ()
     droppable: tuple[str, ...] = ()
     accuracy: float = 1e-13
+    is_smooth: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -137,6 +137,7 @@ class RateLaw(Law):
     parameters = tuple(Coefficient(name, order) for order, name in enumerate(RATES))
     held = ("G",)
     droppable = RATES
+    is_smooth = True
 
     def __repr__(self) -> str:
         return "RateLaw(G, k1, k2, k3)"

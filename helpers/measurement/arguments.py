@@ -5,6 +5,7 @@ The checks are those of the description's keys of the same names, see `helpers.d
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,9 @@ import numpy as np
 
 from helpers.description import keys
 from helpers.description.toml_errors import nearest
-from helpers.traces import Trace
+from helpers.measurement.instrument import Response
+from helpers.measurement.measured_response import in_unit, measured
+from helpers.traces import Trace, load_trace
 
 _FACTORS = {"wavelength_nm": 1e-7, "thickness_nm": 1e-7, "absorption_per_cm": 1.0, "reflection": 1.0}  # cgs
 _SIGNS = {"positive": 1, "negative": -1}
@@ -102,6 +105,83 @@ def repetition_of(value: Any) -> float | None:
     """Return the pulses per second; None for single ones."""
     hertz = checked("repetition_Hz", value)
     return None if hertz == keys.SINGLE else hertz
+
+
+def response_of(response: Any, background: Any, fwhm: Any, bin_width: Any, t_unit: str) -> Response | None:
+    """Return the instrument's response in the traces' unit of time; None where there is none.
+
+    Examples
+    --------
+    >>> response_of({"fwhm": 0.2, "tail": 0.5, "tail_share": 0.3}, None, None, None, "ns").tail
+    0.5
+    """
+    fwhm, bin_width = checked("response_fwhm", fwhm), checked("bin_width", bin_width)
+    span = checked("response_background", background, _baseline)
+    if response is not None and fwhm is not None:
+        raise ValueError("response and response_fwhm both say what the instrument's response is; give one")
+    found = Response(fwhm=fwhm) if fwhm is not None else _response(response, span, t_unit)
+    if span is not None and (found is None or found.samples is None):
+        raise ValueError("response_background belongs to a measured response; give response, or leave it out")
+    if bin_width is None:
+        return found
+    return Response(bin_width=bin_width) if found is None else found.with_bins(bin_width)
+
+
+def _response(given: Any, background, t_unit: str) -> Response | None:
+    if given is None or isinstance(given, Response):
+        return given
+    if isinstance(given, Mapping):
+        return _response_of_table(dict(given), background, t_unit)
+    if isinstance(given, str | Path):
+        given = _loaded(given, None)
+    if not isinstance(given, Trace):
+        raise ValueError(
+            f"response = {given!r:.60}: give a Trace of the instrument's response, the name of its file, or"
+            ' its shape as {"fwhm": 0.2, "tail": 0.5}'
+        )
+    if not given.t_unit and t_unit:
+        raise ValueError(
+            "response: its unit of time is missing, with which every rate would go; give"
+            ' Trace(t, signal, t_unit="ns"), or "ps", …'
+        )
+    return in_unit(measured(given, background), given.t_unit, t_unit)
+
+
+def _response_of_table(given: dict, background, t_unit: str) -> Response | None:
+    for name in given:
+        if name not in keys.RESPONSE:
+            near = nearest(str(name), list(keys.RESPONSE))
+            meant = f"; write {near}" if near else ""
+            raise ValueError(f"response: {name} is unknown{meant}; it has {', '.join(keys.RESPONSE)}")
+    given = {name: str(each) if isinstance(each, Path) else each for name, each in given.items()}
+    values = {
+        name: checked(f"response: {name}", each, keys.RESPONSE[name].check) for name, each in given.items()
+    }
+    if "file" in values:
+        if others := [name for name in values if name not in ("file", "t_unit", "background")]:
+            raise ValueError(f"response: a measured one needs no {', '.join(others)}; leave it out")
+        span = values.get("background", background)
+        return _response(_loaded(values["file"], values.get("t_unit")), span, t_unit)
+    if others := [name for name in ("t_unit", "background") if name in values]:
+        raise ValueError(
+            f"response: {', '.join(others)} belongs to the file of a measured one; give file, too"
+        )
+    if "fwhm" not in values and "tail" not in values:
+        raise ValueError("response: give fwhm, tail or both, or the file of a measured one")
+    return Response(**values)
+
+
+def _loaded(path: str | Path, t_unit: str | None) -> Trace:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a missing unit is refused
+        trace = load_trace(path, t_unit=t_unit)
+    if not trace.t_unit:
+        name = Path(path).name
+        raise ValueError(
+            f"response = {name!r}: the unit of its times is missing, because its header does not say it, and"
+            f' every rate goes with it; write response = {{ file = "{name}", t_unit = "ns" }} (or "ps", ...)'
+        )
+    return trace
 
 
 def film_of(film: Any) -> dict[str, float]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.measurement.response import FWHM_PER_SIGMA
+from helpers.measurement.measured_response import refuse_coarse
 from helpers.traces import Trace
 from helpers.units import is_time, seconds
 
 if TYPE_CHECKING:
     from helpers.measurement.measurement import Measurement
 
-_REACH = 6.0 / FWHM_PER_SIGMA  # widths before the pulse, from which on its response is exactly zero
 _ROUNDING = 1e-9
 
 
@@ -27,7 +26,7 @@ def refuse_contradictions(measurement: Measurement) -> None:
     ValueError
         Names the argument and says what to give.
     """
-    for rule in (_same_data, _scale, _response, _baseline, _period, _dark_counts):
+    for rule in (_same_data, _scale, _response, _scatter, _time_zero, _baseline, _period, _dark_counts):
         rule(measurement)
 
 
@@ -115,14 +114,51 @@ def _scale(measurement: Measurement) -> None:
 
 
 def _response(measurement: Measurement) -> None:
-    width = measurement.response_fwhm
+    width, response = measurement.response_fwhm, measurement.response
+    if width is None or response is None:
+        return
+    name = "response_fwhm" if response.samples is None and response.tail is None else "response"
+    name = name if response.is_shaped else "bin_width"
     for trace in measurement.traces:
         span = trace.t[-1] - trace.t[0]
-        if width is not None and width > span:
+        if width > span:
             raise ValueError(
-                f"response_fwhm = {width:g}: the response is longer than {_label(trace)}"
+                f"{name} = {width:g}: the response is longer than {_label(trace)}"
                 f" ({span:.4g} {trace.t_unit}".rstrip()
                 + "); give its width in the trace's unit of time"
+            )
+        refuse_coarse(response, float(np.diff(trace.t).min()), trace.t_unit)
+
+
+def _scatter(measurement: Measurement) -> None:
+    scatter, response = measurement.scatter, measurement.response
+    if scatter.mode == "fixed" and not np.any(scatter.value):
+        return
+    if response is None or not response.is_shaped:
+        raise ValueError(
+            "scatter: scattered light of the pulse has the shape of the instrument's response; give response"
+            " or response_fwhm, too, or leave scatter out"
+        )
+
+
+def _time_zero(measurement: Measurement) -> None:
+    if measurement.time_zero_mode == "fixed":
+        return
+    if measurement.response is None:
+        raise ValueError(
+            "time_zero is fitted only where the rise has a shape; without one the cost jumps from point to"
+            " point: give response, response_fwhm or bin_width (of the channels that counts were collected"
+            ' in), or time_zero as a number or "edge"'
+        )
+    if measurement.n0.mode == "fixed" or measurement.repetition_period is not None:
+        return
+    for trace, zero in zip(measurement.traces, measurement.time_zero, strict=True):
+        if not (trace.t < zero).any():
+            raise ValueError(
+                f"time_zero: {_label(trace)} has no point before the pulse at {zero:.4g}"
+                f" {trace.t_unit}".rstrip()
+                + ", and an earlier pulse of a larger n0 gives the same decay; give points before the pulse,"
+                " time_zero as a number, or n0"
             )
 
 
@@ -167,7 +203,7 @@ def _dark_counts(measurement: Measurement) -> None:
     if measurement.repetition_period is not None:
         return
     offsets = np.asarray(measurement.offset.value)
-    reach = _REACH * (measurement.response_fwhm or 0.0)
+    reach = measurement.response.before if measurement.response else 0.0
     for trace, zero, offset in zip(measurement.traces, measurement.time_zero, offsets, strict=True):
         dark = trace.signal[trace.t < zero - reach]
         if offset < 0:

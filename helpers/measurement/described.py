@@ -130,6 +130,7 @@ def _facts(description: Description) -> dict[str, Any]:
         for name in (
             *("several", "density_unit", "baseline", "response_fwhm", "p0_cm3", "fluence_error_percent"),
             *("noise", "sigma_relative_percent", "sigma_floor"),
+            *("response", "response_background", "scatter", "bin_width"),
             *("spot_diameter_um", "collected_diameter_um", "count_rate_Hz"),
         )
     }

@@ -19,22 +19,23 @@ from helpers.measurement.arguments import (
     numbered,
     numbers,
     repetition_of,
+    response_of,
     sign_of,
     traces_of,
     window_of,
 )
 from helpers.measurement.consistency import refuse_contradictions, windowed
-from helpers.measurement.edge import Edge, rising_edge
+from helpers.measurement.edge import Edge
 from helpers.measurement.excitation import carrier_density
+from helpers.measurement.instrument import Response
 from helpers.measurement.noise import with_noise
 from helpers.measurement.observable import Observable, as_observable
+from helpers.measurement.pulse_times import EDGE_WIDTHS, PulseTimes, times_of_pulses
 from helpers.measurement.quantity import Quantity, amount, as_quantity
 from helpers.measurement.response import Clock, clock
 from helpers.measurement.sample import Sample, sample_of
 from helpers.traces import Trace
 from helpers.units import density_in_cm3, seconds
-
-_EDGE_WIDTHS = 2.0  # the window begins so many widths of an unresolved edge after it
 
 
 class _Kind(NamedTuple):
@@ -58,7 +59,7 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Measurement:
-    """Traces of one sample and how they were taken: signal_j(t) = scale_j·(g ∗ S(n_j))(t) + offset_j.
+    """Traces of one sample and how they were taken: signal_j(t) = scale_j·(g ∗ S(n_j))(t − t0_j) + offset_j.
 
     Parameters
     ----------
@@ -102,22 +103,38 @@ class Measurement:
         First and last time to use.
     baseline : (float, float), optional
         Times before the pulse with only background; it is fitted as the offset, not subtracted.
-    time_zero : number, one for each trace, "first", "peak" or "edge", optional
-        When the pulse comes, on the traces' axis, found in the window. "peak" leaves out what is before
-        it, but for the baseline. "edge" is half the rise, which is not known to a fraction of its width: the
-        points within two widths of it are left out. A number uses all points.
+    time_zero : number, one for each trace, "edge", "fitted", "shared", "first", "peak" or Quantity, optional
+        When the pulse comes, on the traces' axis, found in the window. "edge" is half the rise, which is not
+        known to a fraction of its width: without a response the points within two widths of it are left out;
+        with one all points are used, and time zero is fitted, beginning there. "fitted" asks for that,
+        "shared" for one common time zero of all traces. A Quantity of mode "free" or "shared" says where to
+        begin; shared ones keep the differences of the given numbers. "peak" leaves out what is before it, but
+        for the baseline. A number is known and uses all points.
+    response : Response, Trace, path or mapping, optional
+        The instrument's response: a recording of it (a Trace with its unit of time, or a file whose header
+        names that unit), or {"fwhm": 0.2, "tail": 0.5} in the traces' unit, see `instrument.Response`. Counts
+        of the first points of a recording are taken for its background.
+    response_background : (float, float), optional
+        Times of the recording, on its own axis, with background only.
     response_fwhm : float, optional
-        Full width at half maximum of a Gaussian instrument response, in the traces' unit of time.
+        Full width at half maximum of a Gaussian response, in the traces' unit of time.
+    scatter : Quantity, mode or numbers, optional
+        Scattered light of the pulse in the signal: its height at its largest, with the shape of the response;
+        none by default. "free" fits it to each trace.
+    bin_width : float, optional
+        Width of the channels over which the signal was collected, with the times at their middle: the model
+        is averaged over them. Not needed where the channels are short beside the response.
     repetition_Hz, repetition_period : float, optional
         Pulses per second, or the time from pulse to pulse in the traces' unit; neither, or repetition_Hz =
         "single", for single pulses. No trace may be longer than the period.
 
     Attributes
     ----------
-    n0, scale, offset : Quantity
+    n0, scale, offset, scatter : Quantity
         With a value for each trace (None where it comes from the data).
     time_zero : ndarray
-        One for each trace, resolved.
+        One for each trace, resolved; where a fit begins unless `time_zero_mode` is "fixed".
+    time_zero_mode : {"fixed", "free", "shared"}
     sample : Sample
         What is known of film, spot and counting beside what a fit needs.
     file : Path or None
@@ -145,10 +162,12 @@ class Measurement:
     n0: Quantity
     scale: Quantity
     offset: Quantity
+    scatter: Quantity
     time_zero: np.ndarray
+    time_zero_mode: str
     edges: tuple[Edge | None, ...]
     baseline: tuple[float, float] | None
-    response_fwhm: float | None
+    response: Response | None
     repetition_period: float | None
     fluence_error_percent: float | None
     sample: Sample
@@ -181,15 +200,19 @@ class Measurement:
         offset: Quantity | Sequence[float] | float | str | None = None,
         window: Sequence[float | None] | None = None,
         baseline: Sequence[float] | None = None,
-        time_zero: Sequence[float] | float | str | None = None,
+        time_zero: Quantity | Sequence[float] | float | str | None = None,
+        response: Response | Trace | Mapping[str, Any] | str | Path | None = None,
+        response_background: Sequence[float] | None = None,
         response_fwhm: float | None = None,
+        scatter: Quantity | Sequence[float] | float | str | None = None,
+        bin_width: float | None = None,
         repetition_Hz: float | None = None,
         repetition_period: float | None = None,
     ) -> None:
         kind, baseline = checked("kind", kind), baseline_of(baseline)
-        response_fwhm = checked("response_fwhm", response_fwhm)
         usual = _usual(kind, observable)
         given = traces_of(traces)
+        seen_by = response_of(response, response_background, response_fwhm, bin_width, given[0].t_unit)
         cut = _checked_traces(windowed(numbered(given), window_of(window), baseline))
         unknown = isinstance(n0, str) and n0.strip().lower() == "unknown"
         period = _period(repetition_Hz, repetition_period, cut[0].t_unit)
@@ -199,15 +222,13 @@ class Measurement:
         unit = _density_unit(checked("density_unit", density_unit, keys.text), cut[0], usual, unknown)
         seen = as_observable(usual.observable if observable is None else observable)
         doping = _doping(seen, p0, p0_cm3, unit)
-        moment = usual.time_zero if time_zero is None else checked("time_zero", time_zero)
-        if time_zero is None and kind is None and (response_fwhm is not None or period is not None):
-            moment = 0.0
+        wish = PulseTimes.asked_for(time_zero, None if kind is None else usual.time_zero, seen_by, period)
         noise_ = checked("noise", noise) or usual.noise
-        upright = _sign(seen, sign_of(sign), cut, scale_, offset_, baseline, moment)
+        upright = _sign(seen, sign_of(sign), cut, scale_, offset_, baseline, wish.moment)
         if upright == -1 and noise_ == "poisson":
             raise ValueError("sign = -1: counts are not negative; leave sign out")
         seen = replace(seen, p0=doping, sign=upright)
-        kept, zeros, edges = _timed(cut, moment, seen, baseline)
+        kept, zeros, edges, mode = times_of_pulses(cut, wish, seen.sign or 1, baseline, seen_by)
         kept, noise_ = with_noise(kept, noise_, **_known_noise(sigma_relative_percent, sigma_floor))
         error = checked("fluence_error_percent", fluence_error_percent)
         known = _Known(n0, n0_cm3, fluence_uJ_cm2, film, unknown, checked("several", several) == "each alone")
@@ -222,10 +243,12 @@ class Measurement:
             "n0": _initial_density(seen, scale_, unit, known, len(kept)),
             "scale": scale_,
             "offset": offset_,
+            "scatter": _scatter(scatter, len(kept)),
             "time_zero": zeros,
+            "time_zero_mode": mode,
             "edges": edges,
             "baseline": baseline,
-            "response_fwhm": response_fwhm,
+            "response": seen_by,
             "repetition_period": period,
             "fluence_error_percent": None if unknown else error,
             "sample": sample_of(
@@ -265,11 +288,16 @@ class Measurement:
         return sum(len(trace) for trace in self.traces)
 
     @property
+    def response_fwhm(self) -> float | None:
+        """Full width at half maximum of the response, whatever its shape."""
+        return None if self.response is None else self.response.width
+
+    @property
     def clocks(self) -> tuple[Clock, ...]:
         """Times of each trace as the model needs them."""
-        options = {"response_fwhm": self.response_fwhm, "period": self.repetition_period}
+        options = {"response": self.response, "period": self.repetition_period}
         pairs = zip(self.traces, self.time_zero, strict=True)
-        return tuple(clock(each.t, time_zero=float(zero), **options) for each, zero in pairs)
+        return tuple(clock(each.t, time_zero=float(zero), **options) for each, zero in pairs)  # type: ignore[arg-type]
 
     def with_signals(self, signals: Sequence[np.ndarray]) -> Measurement:
         """Return the same measurement with other signals at the same times, as a simulation needs it."""
@@ -279,12 +307,36 @@ class Measurement:
         return other
 
     def with_quantities(self, **quantities: Quantity) -> Measurement:
-        """Return the same measurement with another n0, scale or offset."""
-        if unknown := set(quantities) - {"n0", "scale", "offset"}:
-            raise ValueError(f"{sorted(unknown)}: n0, scale and offset can be replaced")
+        """Return the same measurement with another n0, scale, offset, scatter or time zero."""
+        if unknown := set(quantities) - {"n0", "scale", "offset", "scatter", "time_zero"}:
+            raise ValueError(f"{sorted(unknown)}: n0, scale, offset, scatter and time_zero can be replaced")
         other = copy.copy(self)
         for name, quantity in quantities.items():
-            object.__setattr__(other, name, quantity.for_traces(len(self), name))
+            each = quantity.for_traces(len(self), name)
+            if name == "time_zero":
+                object.__setattr__(other, "time_zero_mode", each.mode)
+                value = self.time_zero if each.value is None else np.asarray(each.value, float)
+                object.__setattr__(other, name, value)
+            else:
+                object.__setattr__(other, name, each)
+        if "time_zero" in quantities:
+            refuse_contradictions(other)
+        return other
+
+    def with_time_zeros(self, values: Mapping[str, float]) -> Measurement:
+        """Return the same measurement with time zeros by the names of a fit's parameters."""
+        given, zeros = self.time_zero, self.time_zero.copy()
+        if self.time_zero_mode == "fixed":
+            return self
+        for j in range(len(self)):
+            if f"time_zero_{j + 1}" in values:
+                zeros[j] = values[f"time_zero_{j + 1}"]
+            elif "time_zero" in values:
+                zeros[j] = values["time_zero"] + given[j] - given[0]
+        if np.array_equal(zeros, given):
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "time_zero", zeros)
         return other
 
     def with_file(self, file: str | Path) -> Measurement:
@@ -303,7 +355,9 @@ class Measurement:
         object.__setattr__(other, "name", self.traces[j].name or f"{self.name} {j + 1}")
         object.__setattr__(other, "time_zero", self.time_zero[j : j + 1])
         object.__setattr__(other, "edges", self.edges[j : j + 1])
-        for name in ("n0", "scale", "offset"):
+        if self.time_zero_mode == "shared":
+            object.__setattr__(other, "time_zero_mode", "free")
+        for name in ("n0", "scale", "offset", "scatter"):
             each = getattr(self, name)
             mode = "free" if each.mode == "shared" else each.mode
             value = None if each.value is None else np.asarray(each.value)[j : j + 1]
@@ -317,7 +371,10 @@ class Measurement:
             return (t >= self.baseline[0]) & (t <= self.baseline[1])
         if self.repetition_period is not None:
             return np.zeros(len(t), bool)
-        return t < self.time_zero[j] - 2 * (self.response_fwhm or 0.0)
+        if self.response is None:
+            return t < self.time_zero[j]
+        reach = 2 * self.response.width if self.response.samples is None else self.response.before
+        return t < self.time_zero[j] - reach
 
     def describe(self) -> list[str]:
         """Sentences that say how the measurement was understood, for the head of a notebook or report."""
@@ -439,64 +496,14 @@ def _backgrounds(trace: Trace, offset: Quantity, baseline, zero) -> list[float]:
     return [float(np.median(trace.signal[:few])), float(np.median(trace.signal[-few:]))]
 
 
-def _timed(traces, moment, observable: Observable, baseline):
-    """Return the traces as far as they are used, their time zeros and their edges."""
-    if isinstance(moment, str):
-        sign = observable.sign or 1
-        rows = [_moment(each, moment, sign, baseline) for each in traces]
-        kept, zeros, edges = zip(*rows, strict=True)
-        return tuple(kept), np.array(zeros), tuple(edges)
-    if isinstance(moment, list | tuple) and any(isinstance(each, str) for each in moment):
-        return _each_timed(traces, moment, observable, baseline)
-    given = Quantity(moment).for_traces(len(traces), "time_zero").value
-    return tuple(traces), np.array(given, float), (None,) * len(traces)
-
-
-def _each_timed(traces, moments, observable: Observable, baseline):
-    """Likewise, where each trace has a time zero of its own kind."""
-    if len(moments) != len(traces):
-        raise ValueError(
-            f"time_zero holds {len(moments)} entries for {len(traces)} traces; give one for each"
-        )
-    pairs = zip(traces, moments, strict=True)
-    rows = [_timed([each], moment, observable, baseline) for each, moment in pairs]
-    kept, zeros, edges = zip(*rows, strict=True)
-    return tuple(each[0] for each in kept), np.concatenate(zeros), tuple(each[0] for each in edges)
-
-
-def _moment(trace: Trace, moment: str, sign: int, baseline):
-    if moment == "first":
-        return trace, trace.t[0], None
-    if moment == "peak":
-        upright = trace if sign > 0 else replace(trace, signal=-trace.signal)
-        peak = upright.from_peak().t[0]
-        used = trace.t >= peak
-        if baseline is not None:
-            used |= (trace.t >= baseline[0]) & (trace.t <= baseline[1])
-        return _points(trace, used), peak, None
-    level = float(trace.crop(*baseline).signal.mean()) if baseline is not None else _level_before(trace, sign)
-    edge = rising_edge(trace, level, sign)
-    if edge is None:
-        return trace, trace.t[0], Edge(float(trace.t[0]), 0.0)
-    reach = _EDGE_WIDTHS * edge.width
-    used = (trace.t < edge.time - reach) | (trace.t >= edge.time + reach)
-    if (trace.t[used] >= edge.time).sum() < 2:
-        raise ValueError(
-            f"trace {trace.name!r}: hardly a point lies later than {_EDGE_WIDTHS:g} widths ({reach:.3g})"
-            f" after the edge at {edge.time:.4g}; give time_zero as a number"
-        )
-    return _points(trace, used), edge.time, edge
-
-
-def _points(trace: Trace, used: np.ndarray) -> Trace:
-    sigma = None if trace.sigma is None else trace.sigma[used]
-    return replace(trace, t=trace.t[used], signal=trace.signal[used], sigma=sigma)
-
-
-def _level_before(trace: Trace, sign: int) -> float:
-    """Level before the peak as far as it is flat: the median of the first half of the points before it."""
-    peak = int((sign * trace.signal).argmax())
-    return float(np.median(trace.signal[: max(peak // 2, 1)])) if peak else 0.0
+def _scatter(given, count: int) -> Quantity:
+    scatter = as_quantity(given, "fixed", 0.0, "scatter").for_traces(count, "scatter")
+    value = np.asarray(scatter.value)
+    if (value < 0).any():
+        raise ValueError(f"scatter = {value.min():g}: give the height of scattered light, 0 or larger")
+    if scatter.mode == "shared" and not value.any():
+        return Quantity(np.ones(count), "shared")
+    return scatter
 
 
 def _initial_density(observable, scale: Quantity, unit: str, known: _Known, count: int) -> Quantity:
@@ -610,22 +617,45 @@ def _about_density(measurement: Measurement) -> list[str]:
 def _about_times(measurement: Measurement) -> list[str]:
     words, unit = [], measurement.t_unit
     rows = zip(measurement.traces, measurement.time_zero, measurement.edges, strict=True)
+    fitted = measurement.time_zero_mode != "fixed"
     for number, (trace, zero, edge) in enumerate(rows, 1):
         span = f"{trace.t[0]:.4g} to {trace.t[-1]:.4g} {unit}".rstrip()
         name = trace.name or ("trace" if len(measurement) == 1 else f"trace {number}")
-        sentence = f"{name}: {len(trace)} points, {span}, time zero at {zero:.4g} {unit}".rstrip()
+        moment = f"{zero:.4g} {unit}".rstrip()
+        sentence = f"{name}: {len(trace)} points, {span}, time zero "
+        sentence += f"fitted, beginning at {moment}" if fitted else f"at {moment}"
         if edge is not None and edge.width == 0:
             sentence += ", because the trace shows no rise before its decay"
         elif edge is not None:
-            gap = _EDGE_WIDTHS * edge.width
-            sentence += f", half of the rise; the points within {gap:.3g} {unit} of it are left out"
+            gap = f"{EDGE_WIDTHS * edge.width:.3g} {unit}".rstrip()
+            sentence += f", half of the rise; the points within {gap} of it are left out"
         words.append(f"{sentence}.")
-    if measurement.response_fwhm:
+    if any(edge is not None and edge.width for edge in measurement.edges):
         words.append(
-            f"Gaussian response of {measurement.response_fwhm:g} {unit} (full width at half maximum)."
+            "Without the instrument's response the moment of the pulse is not known to a fraction of the"
+            " rise, so that the decay counts from two widths of it later; response or response_fwhm would"
+            " use all points and fit time zero."
         )
+    if measurement.time_zero_mode == "shared" and len(measurement) > 1:
+        words.append("All traces share one time zero.")
+    words += _about_response(measurement)
     if measurement.repetition_period:
         words.append(f"A pulse comes every {measurement.repetition_period:.4g} {unit}.")
+    return words
+
+
+def _about_response(measurement: Measurement) -> list[str]:
+    response, scatter = measurement.response, measurement.scatter
+    if response is None:
+        return []
+    words = [f"Response: {response.in_words(measurement.t_unit)}."]
+    if response.samples is not None:
+        words[0] = words[0][:-1] + f"; {response.samples.words}; time zero is when its largest value comes."
+    if scatter.mode != "fixed":
+        words.append("Scattered light of the pulse, with the shape of the response, is fitted.")
+    elif np.any(scatter.value):
+        heights = ", ".join(f"{each:.4g}" for each in np.asarray(scatter.value))
+        words.append(f"Scattered light of the pulse: {heights} at its largest.")
     return words
 
 

@@ -1,52 +1,96 @@
 """The instrument's clock: when the pulse comes, how the response blurs it, when the next one follows.
 
-signal(t) = scale · (g ∗ S(n))(t) + offset, with S the observable and g the instrument's response. Scale and
-offset are the fit's business; here is g ∗ S(n) at the data's times, and its derivatives.
+signal(t) = scale · (g ∗ S(n))(t − t0) + scatter · g(t − t0)/max g + offset, with S the observable and g the
+instrument's response. Scale, scatter and offset are the fit's business; here is g ∗ S(n) at the data's times,
+and its derivatives, that by time zero t0 included.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.polynomial.hermite_e import hermegauss
-from numpy.polynomial.legendre import leggauss
 from scipy.sparse import csr_array
 
 from helpers.kinetics.law import Law
+from helpers.measurement.convolution import Panels, panels_for
+from helpers.measurement.instrument import FWHM_PER_SIGMA, Response
 from helpers.measurement.observable import Observable
 from helpers.measurement.pulses import steady_state
 
-FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
-_REACH = 6.0  # standard deviations: beyond them a Gaussian holds 2e-9 of its area
-_FAR_NODES, _FAR_WEIGHTS = hermegauss(10)
-_NEAR_NODES, _NEAR_WEIGHTS = leggauss(32)
+__all__ = ["FWHM_PER_SIGMA", "Clock", "Seen", "clock"]
+
+
+class Seen(NamedTuple):
+    """Signal in units of its scale, shape (m,), and its derivatives: by values and n0, and by time zero."""
+
+    shape: np.ndarray
+    by_values: np.ndarray
+    by_time: np.ndarray
+
+
+class _Matrices(NamedTuple):
+    """Matrices from F at the nodes to the data points: of its convolution, and of the slope of that."""
+
+    panels: Panels
+    values: csr_array
+    slopes: csr_array
 
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """The data's times as the model needs them: nodes counted from the pulse, and what to make of them.
+    """The data's times, and what the model makes of them: `nodes` are times since the pulse.
 
-    The model is computed at `nodes`; `matrix` (None for the identity), shape (m, nodes), turns its values
-    into those at the m data points. The response is linear, so that derivatives pass the same matrix.
+    Without a response the nodes are the data's times themselves. With one they lie on panels that become
+    shorter towards the pulse, from which the convolution is a sum (see `convolution`).
     """
 
-    nodes: np.ndarray
-    matrix: csr_array | None
+    t: np.ndarray
     time_zero: float
-    response_fwhm: float | None
+    response: Response | None
     period: float | None
+    _kept: dict = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        response = f", response {self.response_fwhm:g}" if self.response_fwhm else ""
+        response = f", response {self.response.in_words()}" if self.response else ""
         train = f", period {self.period:g}" if self.period else ""
         return f"Clock(pulse at {self.time_zero:g}{response}{train})"
 
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_kept": {}}
+
+    @property
+    def response_fwhm(self) -> float | None:
+        """Full width at half maximum of the response."""
+        return None if self.response is None else self.response.width
+
+    @property
+    def nodes(self) -> np.ndarray:
+        """Times since the pulse at which the model is computed."""
+        if self.response is None:
+            u = self.t - self.time_zero
+            return u[u >= 0] if self.period is None else np.mod(u, self.period)
+        return self._matrices(smooth=True).panels.nodes
+
     def at(self, t) -> Clock:
         """Prepare other times of the same measurement; there may be few of them, or all before the pulse."""
-        return _prepared(np.asarray(t, float), self.time_zero, self.response_fwhm, self.period)
+        return replace(self, t=np.asarray(t, float), _kept={})
+
+    def moved(self, time_zero: float) -> Clock:
+        """Prepare the same times for a pulse at another time.
+
+        Raises
+        ------
+        ArithmeticError
+            Where it comes after the data, or so long before them that they do not show it.
+        """
+        if time_zero == self.time_zero:
+            return self
+        span = float(self.t[-1] - self.t[0])
+        if not self.t[0] - 0.5 * span < time_zero < self.t[-1]:
+            raise ArithmeticError(f"a pulse at {time_zero:g} is not in the data")
+        return replace(self, time_zero=float(time_zero), _kept={})
 
     def shape(
         self, law: Law, observable: Observable, values, n0: float, *, wanted=None, steps=None
@@ -60,36 +104,122 @@ class Clock:
         ValueError, ArithmeticError
             Where the law cannot be solved for these values.
         """
-        values, count = np.asarray(values, float), len(law.parameters)
-        wanted = np.ones(count + 1, bool) if wanted is None else np.asarray(wanted, bool)
+        seen = self.seen(law, observable, values, n0, wanted=wanted, steps=steps)
+        return seen.shape, seen.by_values
+
+    def seen(self, law: Law, observable: Observable, values, n0: float, *, wanted=None, steps=None) -> Seen:
+        """Return what `shape` does, and the derivative by time zero.
+
+        With F(τ) = S(n(τ)) from the pulse on, ∂(g ∗ F)/∂t0 = −[F(0⁺)·g(t − t0) + (g ∗ F')(t − t0)]: a pulse
+        that comes later takes the jump with it. It is computed as −(g' ∗ F), which is the same. Without a
+        response the jump has no slope, and the derivative is NaN.
+        """
+        values = np.asarray(values, float)
+        wanted = np.ones(len(values) + 1, bool) if wanted is None else np.asarray(wanted, bool)
+        if self.response is None:
+            shape, slopes = self._model(self.nodes, law, observable, values, n0, wanted, steps)
+            u = self.t - self.time_zero
+            if self.period is None and not (u >= 0).all():
+                later, short = u >= 0, (shape, slopes)
+                shape, slopes = np.zeros(len(u)), np.zeros((len(u), slopes.shape[1]))
+                shape[later], slopes[later] = short
+                shape, slopes = self._over_dark(law, observable, values, shape, slopes, later)
+            return Seen(shape, slopes, np.full(len(u), np.nan))
+        fine = not law.is_smooth or observable.function is not None
+        matrices = self._matrices(smooth=not fine)
+        signal, slopes = self._model(matrices.panels.nodes, law, observable, values, n0, wanted, steps)
+        dark, dark_slopes = 0.0, np.zeros((1, slopes.shape[1]))
+        if self.period is None:
+            dark, dark_slopes = _before(law, observable, values)
+        table = np.column_stack([signal - dark, slopes - dark_slopes])
+        blurred, by_time = self._convolved(matrices, table)
+        return Seen(dark + blurred[:, 0], dark_slopes + blurred[:, 1:], -by_time)
+
+    def _model(self, nodes, law: Law, observable: Observable, values, n0, wanted, steps):
+        """Signal at the nodes and its derivatives by the values and n0."""
+        count = len(law.parameters)
         if self.period is None:
             start, by_start = law.start(values, n0)
         else:
             options = {"wanted": wanted[:count], "steps": steps}
             start, by_start = steady_state(law, n0, values, self.period, **options)
         moved = (by_start[:, wanted] != 0).any(axis=1)
-        n, slopes = law.solve(self.nodes, start, values, wanted=np.append(wanted[:count], moved), steps=steps)
+        n, slopes = law.solve(nodes, start, values, wanted=np.append(wanted[:count], moved), steps=steps)
         derivatives = slopes[:, :, count:] @ by_start
         derivatives[:, :, :count] += slopes[:, :, :count]
         signal, by_state = observable.signal(n[:, 0] if law.states == 1 else n)
-        derivatives = np.einsum("ms,msq->mq", by_state.reshape(n.shape), derivatives)
-        if self.matrix is None:
-            return signal, derivatives
-        if self.period is not None:
-            return self.matrix @ signal, self.matrix @ derivatives
-        return self._over_dark(law, observable, values, signal, derivatives)
+        return signal, np.einsum("ms,msq->mq", by_state.reshape(n.shape), derivatives)
 
-    def _over_dark(self, law, observable, values, signal, derivatives):
-        """Signal of what the pulse changes, on top of that of the state before it."""
-        states, by_values = law.before(values)
-        dark, by_state = observable.signal(states if law.states == 1 else states[None, :])
-        dark_slopes = np.append(by_state.reshape(1, -1) @ by_values, [[0.0]], axis=1)
-        shape = dark + self.matrix @ (signal - dark)
-        return shape, dark_slopes + self.matrix @ (derivatives - dark_slopes)
+    def _over_dark(self, law, observable, values, signal, derivatives, later):
+        """Before the pulse the signal is that of the state in the dark."""
+        dark, dark_slopes = _before(law, observable, values)
+        return np.where(later, signal, dark), np.where(later[:, None], derivatives, dark_slopes)
+
+    def _convolved(self, matrices: _Matrices, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Convolution of the columns of F with the response, and the slope in time of the first one."""
+        response = self.response
+        assert response is not None
+        if response.tail is None:
+            return matrices.values @ table, matrices.slopes @ table[:, 0]
+        tailed = matrices.panels.filtered(table, response.tail, self.period)
+        share = response.tail_share
+        # With the tail E of F, E' = (F − E)/tail: no slope of the rest of the response is needed.
+        slope = share / response.tail * (matrices.values @ (table[:, 0] - tailed[:, 0]))
+        if share < 1:
+            slope += (1 - share) * (matrices.slopes @ table[:, 0])
+        return matrices.values @ ((1 - share) * table + share * tailed), slope
+
+    def _matrices(self, *, smooth: bool) -> _Matrices:
+        if smooth not in self._kept:
+            response, u = self.response, self.t - self.time_zero
+            assert response is not None
+            row, time, weight, slope = response.sums(u, self.period)
+            end = float(u.max()) + response.before if self.period is None else self.period
+            end = max(end, float(time.max(initial=0.0)), response.shortest)
+            shown = None if smooth else np.mod(u, self.period) if self.period else u[u > 0]
+            panels = panels_for(end, response.shortest, shown)
+            there = panels.interpolation(time)
+            place = (row, np.arange(len(row)))
+            size = (len(u), len(row))
+            matrices = (csr_array((each, place), shape=size) @ there for each in (weight, slope))
+            self._kept[smooth] = _Matrices(panels, *matrices)
+        return self._kept[smooth]
+
+    def scattered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the light of the pulse itself at the data's times, 1 at its largest, and its slope."""
+        response, u = self.response, self.t - self.time_zero
+        if response is None or not response.is_shaped:
+            return np.zeros(len(u)), np.zeros(len(u))
+        if "scattered" not in self._kept:
+            heights = [response.at(u + shift) for shift in _shifts(response, self.period, u)]
+            light, slope = (sum(each) / response.peak for each in zip(*heights, strict=True))
+            self._kept["scattered"] = np.asarray(light), np.asarray(slope)
+        return self._kept["scattered"]
+
+
+def _shifts(response: Response, period: float | None, u: np.ndarray) -> list[float]:
+    """Return how much earlier than time zero the pulses come whose light may reach the data."""
+    if period is None:
+        return [0.0]
+    first = int(np.floor((-response.before - float(u.max())) / period))
+    last = int(np.ceil((response.after - float(u.min())) / period))
+    return [number * period for number in range(first, last + 1)]
+
+
+def _before(law: Law, observable: Observable, values) -> tuple[float, np.ndarray]:
+    """Signal of the state in the dark, before a single pulse, and its derivatives by the values and n0."""
+    states, by_values = law.before(values)
+    dark, by_state = observable.signal(states if law.states == 1 else states[None, :])
+    return float(np.ravel(dark)[0]), np.append(by_state.reshape(1, -1) @ by_values, [[0.0]], axis=1)
 
 
 def clock(
-    t, *, time_zero: float = 0.0, response_fwhm: float | None = None, period: float | None = None
+    t,
+    *,
+    time_zero: float = 0.0,
+    response_fwhm: float | None = None,
+    period: float | None = None,
+    response: Response | None = None,
 ) -> Clock:
     """Prepare data times for a model of a pulse at time_zero, or of one in every period.
 
@@ -104,6 +234,8 @@ def clock(
         Full width at half maximum of a Gaussian instrument response; none by default.
     period : float, optional
         Time from pulse to pulse; a single pulse by default.
+    response : Response, optional
+        Another response in place of the Gaussian.
 
     Raises
     ------
@@ -111,75 +243,21 @@ def clock(
         For a width or period that is not positive, a response wider than the period allows, or a single
         pulse that comes after the second last of the times.
 
-    Notes
-    -----
-    Further than six standard deviations from the pulse the convolution is a Gauss–Hermite sum. Closer to it
-    the jump at the pulse splits the integral; each part is a Gauss–Legendre sum in the square root of the
-    time from the jump, which crowds the nodes where a fast decay needs them.
-
     Examples
     --------
     >>> clock([1.0, 2.0, 3.0], time_zero=1.0).nodes.tolist()
     [0.0, 1.0, 2.0]
     """
     t = np.asarray(t, float)
-    for name, value in (("response_fwhm", response_fwhm), ("repetition_period", period)):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name} = {value:g}: give a positive time, or None for none")
+    if response_fwhm is not None:
+        response = Response(fwhm=response_fwhm)
+    if period is not None and not (np.isfinite(period) and period > 0):
+        raise ValueError(f"repetition_period = {period:g}: give a positive time, or None for none")
+    if period is not None and response is not None:
+        response.refuse_period(period)
     if period is None and (t >= time_zero).sum() < 2:
         raise ValueError(
             f"the times end at {t.max():g} and the pulse comes at time_zero = {time_zero:g}:"
             " no decay is left; give time_zero on the trace's own axis"
         )
-    return _prepared(t, float(time_zero), response_fwhm, period)
-
-
-def _prepared(t: np.ndarray, time_zero: float, response_fwhm: float | None, period: float | None) -> Clock:
-    t = t - time_zero
-    timed = partial(Clock, time_zero=time_zero, response_fwhm=response_fwhm, period=period)
-    if response_fwhm is not None:
-        return timed(*_with_response(t, response_fwhm / FWHM_PER_SIGMA, period))
-    if period is not None:
-        return timed(np.mod(t, period), None)
-    if (t >= 0).all():
-        return timed(t, None)
-    rows = np.flatnonzero(t >= 0)
-    entries = (np.ones(len(rows)), (rows, np.arange(len(rows))))
-    return timed(t[rows], csr_array(entries, shape=(len(t), len(rows))))
-
-
-def _with_response(t, sigma: float, period: float | None) -> tuple[np.ndarray, csr_array]:
-    """Return the times at which the model is needed, and the matrix that convolves it with the response."""
-    if period is not None:
-        if period < 4 * _REACH * sigma:
-            raise ValueError(
-                f"a response of FWHM {sigma * FWHM_PER_SIGMA:g} fills the period {period:g}; check both times"
-            )
-        t = np.mod(t + period / 2, period) - period / 2
-    parts = [_far(t, sigma), _near(t, sigma, after=True)]
-    if period is not None:
-        before = [_far(-t, sigma), _near(t, sigma, after=False)]
-        parts += [(row, period - node, weight) for row, node, weight in before]
-    row, node, weight = (np.concatenate(each) for each in zip(*parts, strict=True))
-    matrix = csr_array((weight, (row, np.arange(len(row)))), shape=(len(t), len(row)))
-    return node, matrix
-
-
-def _far(t, sigma):
-    """Rows, times from the pulse and weights of the convolution where the pulse is out of reach."""
-    rows = np.flatnonzero(t >= _REACH * sigma)
-    nodes = t[rows, None] + sigma * _FAR_NODES
-    weights = np.broadcast_to(_FAR_WEIGHTS / math.sqrt(2 * math.pi), nodes.shape)
-    return np.repeat(rows, nodes.shape[1]), nodes.ravel(), weights.ravel()
-
-
-def _near(t, sigma, *, after: bool):
-    """Likewise within reach of the pulse, for the part of the response after it or before it."""
-    rows = np.flatnonzero(np.abs(t) < _REACH * sigma)
-    centre = t[rows, None] if after else -t[rows, None]
-    root = np.sqrt(centre + _REACH * sigma)
-    x = root * (_NEAR_NODES + 1) / 2
-    nodes = x**2
-    gauss = np.exp(-0.5 * ((nodes - centre) / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
-    weights = gauss * root * x * _NEAR_WEIGHTS
-    return np.repeat(rows, nodes.shape[1]), nodes.ravel(), weights.ravel()
+    return Clock(t, float(time_zero), response, period)

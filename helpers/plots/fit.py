@@ -109,7 +109,7 @@ def _two_axes(ax: Axes | None) -> tuple[Axes, Axes]:
 
 
 def _rows(fit: Fit, scale: str) -> list[_Row]:
-    zeros = fit.measurement.time_zero
+    zeros = fit.time_zero
     times = [smooth_times(trace, zero) for trace, zero in zip(fit.traces, zeros, strict=True)]
     residuals = fit.residuals(in_sigma=_in_sigma(fit))
     turn = -1.0 if _is_turned(fit, scale) else 1.0

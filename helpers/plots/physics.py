@@ -133,7 +133,7 @@ def plot_shares_over_time(fit: Fit, trace: int = -1, *, ax: Axes | None = None) 
     """Draw the share of each process in the recombination of one trace (by default the last) over time."""
     _refuse_other_laws(fit)
     ax = axes_for(ax)
-    elapsed = fit.traces[trace].t - fit.measurement.time_zero[trace]
+    elapsed = fit.traces[trace].t - fit.time_zero[trace]
     t = np.linspace(0, elapsed[-1], _POINTS)
     terms = rate_terms(solve(t, _start(fit, trace), fit.rates), fit.rates)[1:]
     _processes(ax, t, 100 * terms / terms.sum(axis=0))
@@ -189,7 +189,7 @@ def _start(fit: Fit, trace: int) -> float:
 def _measured_rates(fit: Fit, labels) -> list[tuple]:
     """Return n, −dn/dt and its error as the data have them, and the look, of each trace with a slope."""
     rows = []
-    starts = fit.measurement.time_zero + (fit.measurement.response_fwhm or 0.0)
+    starts = fit.time_zero + (fit.measurement.response_fwhm or 0.0)
     for trace, n, start, look in zip(fit.traces, fit.densities(), starts, _looks(fit, labels), strict=True):
         after = trace.t >= start
         try:

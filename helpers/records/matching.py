@@ -7,7 +7,7 @@ import math
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
-from helpers.records.stamps import DataStamp, LawStamp, described, fingerprint, law_stamp
+from helpers.records.stamps import SELDOM, DataStamp, LawStamp, described, fingerprint, law_stamp
 
 NOT_SAID = "not said"  # by files of the first version, of the noise: the hash holds standard errors, too
 _SAME = 1e-6  # relative difference of two descriptions that is rounding
@@ -52,7 +52,8 @@ def same_law(saved: LawStamp, law: Law | None) -> Law:
 def refuse_other_measurement(saved: dict, measurement: Measurement) -> None:
     """Raise ValueError where the measurement is described otherwise; names the entry."""
     span = max(trace.t[-1] - trace.t[0] for trace in measurement.traces)
-    for entry, given in described(measurement).items():
+    saved = SELDOM | saved
+    for entry, given in (SELDOM | described(measurement)).items():
         if entry in ("name", "kind", "function", "fluence_error_percent"):
             continue  # they do not enter the curve
         if saved[entry] == NOT_SAID:
@@ -65,6 +66,8 @@ def refuse_other_measurement(saved: dict, measurement: Measurement) -> None:
 
 
 def _is_same(saved, given, absolute: float) -> bool:
+    if isinstance(saved, dict) != isinstance(given, dict):
+        return False
     if isinstance(saved, dict):
         return all(_is_same(saved[name], given[name], absolute) for name in saved)
     if isinstance(saved, list) and isinstance(given, list):
@@ -75,6 +78,8 @@ def _is_same(saved, given, absolute: float) -> bool:
 
 
 def _in_words(described) -> str:
+    if isinstance(described, dict) and "mode" not in described:
+        return ", ".join(f"{name} {each}" for name, each in described.items() if each is not None)
     if isinstance(described, dict):
         numbers = described["values"]
         return described["mode"] + (f" at {_in_words(numbers)}" if numbers else "")

@@ -104,7 +104,22 @@ def _measurement_of(content: dict) -> dict:
         "response_fwhm": _or_nothing(entries.not_negative, content, "response_fwhm"),
         "repetition_period": _or_nothing(entries.not_negative, content, "repetition_period"),
         "fluence_error_percent": _or_nothing(entries.not_negative, content, "fluence_error_percent"),
+        **_seldom_of(content),
     }
+
+
+def _seldom_of(content: dict) -> dict:
+    """Return the entries that only some files have."""
+    found: dict = {}
+    if "time_zero_mode" in content:
+        found["time_zero_mode"] = entries.text(content, "time_zero_mode", choices=("free", "shared"))
+    if "scatter" in content:
+        found["scatter"] = _quantity_of(content, "scatter")
+    if "response" in content:
+        numbers = ("fwhm", "tail", "bin_width", "tail_share")
+        shape = {name: _or_nothing(entries.not_negative, content, "response", name) for name in numbers}
+        found["response"] = shape | {"sha256": _or_nothing(entries.text, content, "response", "sha256")}
+    return found
 
 
 def _noise_of(content: dict, count: int) -> tuple[VarianceFunction, ...] | None:
@@ -146,7 +161,8 @@ def _stamps(rows: list) -> tuple[DataStamp, ...]:
 
 def _refuse_uneven(measurement: dict, count: int) -> None:
     lists = {"time_zero": measurement["time_zero"]}
-    lists |= {f"{name}.values": measurement[name]["values"] for name in QUANTITIES}
+    there = [name for name in (*QUANTITIES, "scatter") if name in measurement]
+    lists |= {f"{name}.values": measurement[name]["values"] for name in there}
     for name, numbers in lists.items():
         if numbers is not None and len(numbers) != count:
             raise ValueError(f"measurement.{name} holds {len(numbers)} numbers for {count} traces")

@@ -10,10 +10,13 @@ import numpy as np
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
+from helpers.measurement.instrument import Response
 from helpers.records.rounding import DATA_DIGITS, rounded
 from helpers.traces import Trace
 
 QUANTITIES = ("n0", "scale", "offset")
+# What most fits have not: their files do not name it.
+SELDOM = {"time_zero_mode": "fixed", "response": None, "scatter": None}
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,29 @@ def described(measurement: Measurement) -> dict:
         "response_fwhm": _or_none(measurement.response_fwhm),
         "repetition_period": _or_none(measurement.repetition_period),
         "fluence_error_percent": _or_none(measurement.fluence_error_percent),
+        **{name: each for name, each in _seldom(measurement).items() if each != SELDOM[name]},
     }
+
+
+def _seldom(measurement: Measurement) -> dict:
+    scatter = measurement.scatter
+    has_light = scatter.mode != "fixed" or np.any(scatter.value)
+    return {
+        "time_zero_mode": measurement.time_zero_mode,
+        "response": _response(measurement.response),
+        "scatter": _quantity(scatter) if has_light else None,
+    }
+
+
+def _response(response: Response | None) -> dict | None:
+    """Shape of a response; None where its full width at half maximum says all."""
+    if response is None or (
+        response.fwhm is not None and response.tail is None and response.bin_width is None
+    ):
+        return None
+    numbers = {name: _or_none(getattr(response, name)) for name in ("fwhm", "tail", "bin_width")}
+    share = {"tail_share": rounded(response.tail_share, DATA_DIGITS)}
+    return numbers | share | {"sha256": None if response.samples is None else response.samples.sha256}
 
 
 def _quantity(quantity) -> dict:

@@ -313,7 +313,7 @@ def about_trade_offs(correlation: pd.DataFrame) -> list[str]:
 def _ends(fit: Fit) -> list[tuple[float, float]]:
     """Density just after the pulse, and time from there to the last point (in a train to the next pulse)."""
     ends, period = [], fit.measurement.repetition_period
-    for trace, zero, n0 in zip(fit.traces, fit.measurement.time_zero, fit.n0, strict=True):
+    for trace, zero, n0 in zip(fit.traces, fit.time_zero, fit.n0, strict=True):
         span = float(trace.t[-1] - zero)
         if period is not None:
             ends.append((after_pulse(n0, fit.rates, period), min(span, period) if span > 0 else period))
