@@ -3,6 +3,7 @@
 
     python run.py lab               open the notebooks in JupyterLab
     python run.py test [ARGS ...]   run every test and every notebook; ARGS go to pytest (-k traces)
+    python run.py test --matrix     run a few of them read-only, offline, in other languages and places
     python run.py fit FILE          fit the measurement that FILE describes (data/mine.toml), write a report
     python run.py all [NAME ...]    re-execute the notebooks in place and export them to build/html
     python run.py clean             remove .venv, build/ and caches; data and results stay
@@ -42,7 +43,8 @@ MAKING = (0, 1)  # first byte and number of bytes of the lock file: held while a
 USING = (1, 99)  # each command that uses the environment holds one of these bytes
 OLDEST_PYTHON = (3, 11)
 CACHES = (".pytest_cache", ".ruff_cache", ".hypothesis", "build")
-SCATTERED = ("__pycache__", ".ipynb_checkpoints", "*.egg-info", ".*.part")  # .part: a save that was killed
+SCATTERED = ("__pycache__", ".ipynb_checkpoints", "*.egg-info")
+KILLED_SAVES = ".*." + 8 * "[0-9a-f]" + ".part"  # see helpers/paths.py
 LEAST_FREE = 10_000_000  # bytes: with less than this on the disk, it is the disk that stopped an installation
 REASONS = (  # what pip says, and what that means for the user
     (
@@ -85,7 +87,7 @@ def main(arguments):
         raise SystemExit(
             f"The workbook needs Python {wanted} or newer; this is {platform.python_version()} "
             f"({sys.executable}). Install a newer one from https://www.python.org and run it as "
-            "`python3 run.py ...`."
+            f"`{'py' if os.name == 'nt' else 'python3'} run.py ...`."
         )
     commands = {"lab": lab, "test": test, "fit": report, "all": run_all, "clean": clean}
     command, *options = arguments or ["help"]
@@ -111,15 +113,19 @@ def lab(options):
 def test(options):
     """Run the whole test suite, notebooks included, in one pytest run of up to four processes.
 
-    A notebook or a file of tests stays in one process, and the long ones come first.
+    A notebook or a file of tests stays in one process, and the long ones come first. With --matrix it is
+    tools/matrix.py: a few of the tests under other conditions.
     """
+    if "--matrix" in options:
+        return run_python(ROOT / "tools" / "matrix.py", *(each for each in options if each != "--matrix"))
     several = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadscope", "--no-loadscope-reorder")
     return run_python("-m", "pytest", *several, *options)
 
 
 def report(options):
     """Fit a described measurement and write its report to build/."""
-    return run_python(ROOT / "tools" / "report.py", *options)
+    here = [str(Path(each).resolve()) if Path(each).is_file() else each for each in options]
+    return run_python(ROOT / "tools" / "report.py", *here)  # which runs in the project's folder
 
 
 def run_all(names):
@@ -136,7 +142,7 @@ def clean(options):
             ask_whether_to_break_a_command()
         for folder in (NEW, OLD, VENV, *(ROOT / name for name in CACHES)):
             remove(folder)
-        for pattern in SCATTERED:
+        for pattern in (*SCATTERED, KILLED_SAVES):
             for path in list(ROOT.rglob(pattern)):
                 remove(path)
     return 0  # the lock file stays: another command may be waiting for it
@@ -222,7 +228,7 @@ def clean_environ():
 @contextlib.contextmanager
 def environment():
     """Give the environment's Python, made or renewed where needed; nobody removes it until the block ends."""
-    if os.environ.get("CONDA_DEFAULT_ENV") == "recombination-workbook":
+    if is_condas():
         add_helpers(Path(sysconfig.get_path("purelib")))  # its packages come from environment.yml
         yield Path(sys.executable)
         return
@@ -239,6 +245,13 @@ def environment():
         any(take(lock, (place, 1)) for place in range(first, first + number))  # the first that is free
         give(lock, MAKING)
         yield python_of(VENV)
+
+
+def is_condas():
+    """Whether this Python is that of the workbook's own conda environment, not just one started in it."""
+    prefix = os.environ.get("CONDA_PREFIX")
+    is_named = os.environ.get("CONDA_DEFAULT_ENV") == "recombination-workbook"
+    return bool(is_named and prefix) and os.path.realpath(prefix) == os.path.realpath(sys.prefix)
 
 
 def make_ready(lock):

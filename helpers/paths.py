@@ -32,8 +32,8 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "give a shorter name",
 }
 _NOT_ALLOWED = (
-    "allow this user to write there, or name another folder: for results in the environment variable"
-    " WORKBOOK_RESULTS"
+    "allow this user to write there, or name other folders in the environment variables WORKBOOK_RESULTS and"
+    " WORKBOOK_BUILD"
 )
 _REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _NOT_ALLOWED)
 
@@ -92,7 +92,7 @@ def write_bytes(path: str | Path, data: bytes | memoryview) -> Path:
         if error.errno is None or not error.strerror:
             raise
         remedy = _REMEDIES.get(error.errno)
-        words = f"{error.strerror}; {remedy}" if remedy else error.strerror
+        words = f"{error.strerror}; {remedy}; not written" if remedy else error.strerror
         raise OSError(error.errno, words, str(path)) from error
     return path
 

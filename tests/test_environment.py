@@ -356,6 +356,19 @@ def test_an_environment_in_use_is_not_replaced(project):
 def test_conda_keeps_its_own_environment(project, tmp_path, wheels):
     # conda's Python is one that finds its packages already: here, the one of another environment.
     project.run("fit")
-    conda = Project(tmp_path / "conda", wheels, CONDA_DEFAULT_ENV="recombination-workbook").write()
+    named = {"CONDA_DEFAULT_ENV": "recombination-workbook", "CONDA_PREFIX": str(project.venv())}
+    conda = Project(tmp_path / "conda", wheels, **named).write()
     assert conda.run("fit", python=project.venv(SCRIPTS, PYTHON)) == (0, "tiny 1.0 3.1\n")
     assert not conda.venv().exists()
+
+
+def test_another_python_started_in_conda_is_left_alone(project, tmp_path, wheels):
+    project.run("fit")
+    named = {"CONDA_DEFAULT_ENV": "recombination-workbook", "CONDA_PREFIX": str(tmp_path / "elsewhere")}
+    other = Project(tmp_path / "conda", wheels, **named).write()
+    (packages,) = project.venv().rglob("site-packages")
+    before = {path.name: path.stat().st_mtime_ns for path in packages.iterdir()}
+    status, said = other.run("fit", python=project.venv(SCRIPTS, PYTHON))
+    assert (status, said.splitlines()[-1]) == (0, "tiny 1.0 3.1")
+    assert other.venv().exists()
+    assert {path.name: path.stat().st_mtime_ns for path in packages.iterdir()} == before

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 import urllib.request
 
 import nbformat
@@ -53,6 +54,68 @@ def test_an_old_python_is_told_which_one_to_get(run, monkeypatch):
         run.main(["lab"])
 
 
+@pytest.mark.parametrize(
+    ("system", "command"), [("nt", "`py run.py ...`"), ("posix", "`python3 run.py ...`")]
+)
+def test_the_command_of_the_system_is_named(run, monkeypatch, system, command):
+    monkeypatch.setattr(run, "OLDEST_PYTHON", (99, 0))
+    monkeypatch.setattr(run.os, "name", system)
+    with pytest.raises(SystemExit) as told:
+        run.main(["lab"])
+    monkeypatch.undo()
+    assert command in str(told.value)
+
+
+def test_a_description_is_found_from_the_folder_in_which_the_command_is_given(run, monkeypatch, tmp_path):
+    (tmp_path / "film.toml").write_text("", encoding="utf-8")
+    words = []
+    monkeypatch.setattr(run, "run_python", lambda *given: words.extend(given))
+    monkeypatch.chdir(tmp_path)
+    run.report(["film.toml", "--replace"])
+    run.report(["sample_data"])
+    assert words[1:3] == [str(tmp_path.resolve() / "film.toml"), "--replace"]
+    assert words[4] == "sample_data"
+
+
+def test_the_matrix_has_a_command_of_its_own(run, monkeypatch):
+    words = []
+    monkeypatch.setattr(run, "run_python", lambda *given: words.extend(given))
+    run.test(["--matrix", "no-home"])
+    assert words == [run.ROOT / "tools" / "matrix.py", "no-home"]
+
+
+def test_the_matrix_says_what_failed_what_passed_and_what_is_not_possible_here(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "matrix", types.ModuleType("matrix"))  # its dataclass looks there
+    matrix = load("matrix", ROOT / "tools" / "matrix.py")
+    project = tmp_path / "project"
+    (project / "results").mkdir(parents=True)
+    (project / ".venv").mkdir()
+    (project / "probe.py").write_text("import os; raise SystemExit(int('WORKBOOK_PROBE' in os.environ))")
+    monkeypatch.setattr(matrix, "ROOT", project)
+    monkeypatch.setattr(matrix, "LOGS", project / "build" / "matrix")
+    copies = []
+
+    def passes(copy, log):
+        copies.append(copy)
+        assert sorted(path.name for path in copy.iterdir()) == ["probe.py", "results"]
+        matrix.check(matrix.Place(copy), log, "probe.py")
+
+    def fails(copy, log):
+        matrix.check(matrix.Place(copy, {"WORKBOOK_PROBE": "1"}), log, "probe.py")
+
+    def cannot(copy, log):
+        raise matrix.NotHere("needs another system")
+
+    assert matrix.main([], {"passes": passes, "cannot": cannot}) == 0
+    assert matrix.main([], {"passes": passes, "fails": fails}) == 1
+    said = capsys.readouterr().out
+    assert "needs another system" in said
+    assert "FAILED: exit status 1, 0 was expected; see build/matrix/fails.txt" in said.replace("\\", "/")
+    assert "probe.py" in (project / "build" / "matrix" / "fails.txt").read_text()
+    assert not any(copy.exists() for copy in copies)
+    assert matrix.main(["pases"], {"passes": passes}) == 2
+
+
 def test_the_exit_status_is_that_of_the_command(run, monkeypatch):
     monkeypatch.setattr(run, "environment", lambda: contextlib.nullcontext(sys.executable))
     assert run.run_python("-c", "raise SystemExit(3)") == 3
@@ -90,14 +153,14 @@ def test_variables_that_lead_python_astray_are_left_behind(run, monkeypatch):
 
 
 def test_clean_spares_data_and_results(run, capsys):
-    kept = ("data/mine.csv", "results/mine/1.par", "notebooks/01_a.ipynb")
+    kept = ("data/mine.csv", "data/.mine.csv.download.part", "results/mine/1.par", "notebooks/01_a.ipynb")
     made = (
         ".venv/a",
         ".venv.new/a",
         ".venv.old/a",
         "build/a",
         "helpers/__pycache__/a",
-        "results/.1.par.x8_k.part",
+        "results/.1.par.0123abcd.part",
     )
     for name in (*kept, *made, "notebooks/.ipynb_checkpoints/01_a.ipynb"):
         (run.ROOT / name).parent.mkdir(parents=True, exist_ok=True)

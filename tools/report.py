@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ mpl.use("agg")
 from helpers.report import make
 
 ROOT = Path(__file__).resolve().parents[1]
+BUILD = Path(os.environ.get("WORKBOOK_BUILD", ROOT / "build"))
 
 
 def main(arguments: list[str]) -> int:
@@ -20,11 +22,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python run.py fit", description="Fit a described measurement.")
     parser.add_argument("description", help="a description, such as data/mine.toml, or its name")
     parser.add_argument("--replace", action="store_true", help="replace results of an earlier description")
+    for stream in (sys.stdout, sys.stderr):  # a file or an old console may have no letter for µ
+        stream.reconfigure(errors="backslashreplace")
     options = parser.parse_args(arguments)
     try:
         pages = make(
             options.description,
-            build=ROOT / "build",
+            build=BUILD,
             replace_results=options.replace,
             say=lambda words: print(words, flush=True),
         )
