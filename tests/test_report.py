@@ -60,6 +60,7 @@ def test_the_page_holds_all_that_a_first_report_needs(described, tmp_path):
         "The fit",
         "How well is each rate known?",
         "Which terms do the data ask for?",
+        "What do the rates hold?",
     ]
     assert len(re.findall("<img ", text)) == 3
     assert all(re.findall('<img alt="[^"]{20,}"', text))

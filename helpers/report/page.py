@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers import plots, records, uncertainty
+from helpers import film, plots, records, uncertainty
 from helpers.description import Description, FitChoice, find, read
 from helpers.fitting import Fit, fit_from_guesses
 from helpers.fitting.fits import with_one_noise
@@ -165,6 +165,7 @@ def _page(description: Description, choice: FitChoice, fit: Fit, starts: list[Fi
             *_described(fit),
             *_fitted(fit, starts),
             *_examined(fit),
+            *_held(fit),
         ]
     title = html.escape(fit.measurement.name)
     head = f'<head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>'
@@ -205,6 +206,10 @@ def _described(fit: Fit) -> Iterable[str]:
         yield _text("p", words, "warning")
     else:
         yield _text("p", "The order of the residuals gives no reason to doubt the law.")
+    if test.found:
+        where = uncertainty.pattern(fit).in_words()
+        yield _text("p", f"The misfit lies {where}. What fits this pattern, and what would tell it apart:")
+        yield _list(map(str, uncertainty.candidates(fit, test)))
     if fit.problem.is_absolute:
         words = f"Reduced χ² {fit.reduced_chi2:.3g} (1 is expected) with {fit.freedom} degrees of freedom."
     else:
@@ -246,6 +251,26 @@ def _examined(fit: Fit) -> Iterable[str]:
         return
     yield _text("p", ladder.verdict)
     yield _table(ladder.table.map(_number))
+
+
+def _held(fit: Fit) -> Iterable[str]:
+    yield _text("h2", "What do the rates hold?")
+    if not fit.converged:
+        yield _text("p", "This is not judged, because the fit has not converged.", "warning")
+        return
+    found = film.notes(fit, checked=True)
+    if matters := [str(note) for note in found if note.matters]:
+        yield _text(
+            "p", "What is known of film, spot and counting changes the meaning of these rates:", "warning"
+        )
+        yield _list(matters)
+    else:
+        yield _text(
+            "p", "Nothing that is known of film, spot and counting changes the meaning of these rates."
+        )
+    if rest := [str(note) for note in found if not note.matters]:
+        yield _text("p", "Checked without effect, or open:")
+        yield _list(rest)
 
 
 def _number(value) -> str:

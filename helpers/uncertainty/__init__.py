@@ -5,11 +5,13 @@ profile_path    the walk behind a profile
 thresholds      how far chance alone lifts the cost, near bounds too
 resampling      `bootstrap`: the scatter over fits of simulated data
 model_choice    `compare_terms`, `compare`: which terms, which law
+candidates      `candidates`: what may be behind structured residuals
 residual_tests  `misfit`: whether the law describes the data
 advice          `advise`: all of it in plain sentences
 """
 
 from helpers.uncertainty.advice import advise
+from helpers.uncertainty.candidates import Candidate, Pattern, candidates, pattern
 from helpers.uncertainty.model_choice import Ladder, compare, compare_terms
 from helpers.uncertainty.profiles import Curve, Profile, contour, profile
 from helpers.uncertainty.resampling import Bootstrap, bootstrap
@@ -17,16 +19,20 @@ from helpers.uncertainty.residual_tests import Misfit, TraceTest, misfit
 
 __all__ = [
     "Bootstrap",
+    "Candidate",
     "Curve",
     "Ladder",
     "Misfit",
+    "Pattern",
     "Profile",
     "TraceTest",
     "advise",
     "bootstrap",
+    "candidates",
     "compare",
     "compare_terms",
     "contour",
     "misfit",
+    "pattern",
     "profile",
 ]
