@@ -180,7 +180,8 @@ def _frame(ax: Axes, shape: tuple[int, ...], pixel_size: float | None, length_un
     outline = [patheffects.withStroke(linewidth=3, foreground="black")]
     bar = {"color": "white", "linewidth": 3, "solid_capstyle": "butt", "zorder": 4}
     ax.plot([begin, begin + pixels], [row, row], path_effects=[*outline, patheffects.Normal()], **bar)
-    text = {"color": "white", "ha": "center", "va": "bottom", "path_effects": outline, "zorder": 4}
+    fine = [patheffects.withStroke(linewidth=2, foreground="black")]
+    text = {"color": "white", "ha": "center", "va": "bottom", "path_effects": fine, "zorder": 4}
     ax.text(begin + pixels / 2, row - 0.015 * shape[0], words, **text)
     ax.set_xlim(-0.5, shape[1] - 0.5)
     ax.set_ylim(shape[0] - 0.5, -0.5)
