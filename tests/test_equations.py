@@ -109,10 +109,11 @@ class TestSolutions:
         np.testing.assert_allclose(found, np.exp(-t), atol=1e-8)
 
     @pytest.mark.parametrize("start", [0.0, 1.0])
+    @pytest.mark.parametrize("place", [0.5, 0.4737])
     @pytest.mark.parametrize(("width", "max_step"), [(1e-2, None), (3e-3, None), (1e-4, 1e-4)])
-    def test_a_short_pulse_in_an_idle_stretch_is_seen(self, start, width, max_step):
+    def test_a_short_pulse_in_an_idle_stretch_is_seen(self, start, place, width, max_step):
         def pulse(t, n, a):
-            return np.exp(-0.5 * ((t - 0.5) / width) ** 2) / (width * np.sqrt(2 * np.pi))
+            return np.exp(-0.5 * ((t - place) / width) ** 2) / (width * np.sqrt(2 * np.pi))
 
         end = integration.solve(pulse, [1.0], start, [], max_step=max_step)
         assert end[0] == pytest.approx(start + 1, rel=1e-6)

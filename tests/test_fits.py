@@ -281,6 +281,16 @@ class TestOneEffect:
         assert "fix traps or surface" in found.message
         assert fit(Measurement(trace, noise="even"), (0.1, 0.2), law=law, fixed="traps").converged
 
+    def test_what_acts_nearly_alike_is_told_apart_where_the_noise_is_small(self):
+        """A tenth of a lifetime: the three terms differ in a ten-thousandth of what they do."""
+        t, truth = np.linspace(0, 0.1, 60), np.array([0, 0.5, 1.0, 0.7])
+        noise = 1e-7 * np.random.default_rng(1).standard_normal(60)
+        found = fit(Trace(t, solve(t, 1.0, truth) + noise, np.full(60, 1e-7)))
+        names = ["k1", "k2", "k3"]
+        assert found.converged
+        assert (found.stderr[names] < 2e-3).all()
+        assert ((found.values[names] - truth[1:]).abs() < 4 * found.stderr[names]).all()
+
 
 @pytest.mark.parametrize("observable", ["photoluminescence", "mobility"])
 def test_a_guess_of_no_carriers_is_left(observable):

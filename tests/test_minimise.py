@@ -73,6 +73,18 @@ def test_a_signed_parameter_goes_below_zero_and_a_bounded_one_beside_it_does_not
     np.testing.assert_allclose(found.x, wanted.x, atol=1e-5)
 
 
+def test_a_scale_and_a_background_of_any_sign_are_told_apart_where_they_differ_by_little():
+    """A signal that falls by a thousandth in the window, and beside it a parameter with a bound."""
+    t = np.linspace(0, 1, 40)
+    matrix = np.column_stack([1 - 1e-3 * t, np.ones(40), t**2])
+    data = matrix @ [-300.0, 299.0, 0.1] + 1e-6 * np.random.default_rng(1).standard_normal(40)
+    problem = linear(matrix, data)
+    problem.signed = np.array([True, True, False])
+    found = minimise(problem, [1.0, 1.0, 1.0])
+    assert found.converged
+    np.testing.assert_allclose(found.x, np.linalg.lstsq(matrix, data)[0], rtol=1e-6)
+
+
 def test_rosenbrock_from_afar():
     found = minimise(
         posed(

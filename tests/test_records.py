@@ -66,6 +66,16 @@ class TestRoundTrip:
             record = records.load(records.save(found, tmp_path / "a_1.par"))
             assert record.on(trace).cost == pytest.approx(found.cost, rel=1e-3)
 
+    def test_so_they_do_where_each_alone_would_be_known_ten_thousand_times_better(self, tmp_path):
+        """A tenth of a lifetime: of k1, k2 and k3 only what they do together is known to many digits."""
+        t = np.linspace(0, 0.1, 60)
+        for seed in range(3):
+            noise = 1e-7 * np.random.default_rng(seed).standard_normal(60)
+            trace = Trace(t, kinetics.solve(t, 1.0, (0, 0.5, 1.0, 0.7)) + noise)
+            found = fit(trace)
+            record = records.load(records.save(found, tmp_path / "short.par"))
+            assert record.on(trace).cost == pytest.approx(found.cost, rel=1e-4)
+
     def test_no_digit_is_kept_that_the_error_drowns(self, saved):
         record = records.load(saved)
         for value, error in zip(record.values, record.stderr, strict=True):

@@ -282,6 +282,13 @@ class TestProfile:
         assert curve.verdict == "upper limit"
         assert curve.interval95[0] == 0.0 < curve.interval68[1] < curve.interval95[1] < 1e-6
 
+    def test_a_curve_is_seen_to_cross_the_95_per_cent_line(self, well_posed):
+        """It goes on beyond both ends of the interval, well above the line that a figure draws."""
+        found, _ = well_posed
+        for name, curve in profile(found, ["k1", "k3"]).items():
+            assert curve.values[0] < curve.interval95[0] < curve.interval95[1] < curve.values[-1], name
+            assert min(curve.rise[0], curve.rise[-1]) > 1.3 * stats.chi2.ppf(0.95, 1), name
+
     def test_agrees_with_covariance_and_bootstrap_where_the_problem_is_well_posed(self, well_posed):
         found, scatter = well_posed
         for name, curve in profile(found).items():
