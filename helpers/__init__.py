@@ -1,6 +1,6 @@
 """Helpers of the recombination workbook. Each package says on its first page what it offers and where it is.
 
-traces        `Trace`, `load_trace`: a measured decay, read from a file or refused by row
+traces        `Trace`, `load_trace`, `load_traces`: measured decays, read from a file or refused by row
 kinetics      laws dn/dt = f(t, n): the rate law exactly, an equation of one's own numerically
 description   what a TOML file says of a measurement, understood or refused by line
 measurement   `Measurement`: traces and how they were taken; `described.load_measurement`

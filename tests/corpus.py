@@ -148,6 +148,21 @@ def of_units():
         )
     for title in ("Time (100 ns)", "Time/1e-8 s", "t (x10 us)", "Time [10^-7 s]"):
         yield f"a multiple: {title}", File(f"{title},Signal\n" + rows(), dict(NS), "in steps of .*multiply")
+    said = {
+        "Horizontal Units,mm\nX,Y\n": "'mm'",
+        "XAxis,Wavelength(nm)\n": "'Wavelength.nm.'.*spectrum",
+        "# X Units: V\n": "'V'",
+        "YAxis,log10(Counts)\nXAxis,Time(ns)\n": "a logarithm",
+    }
+    for lines, words in said.items():
+        yield f"said above: {lines!r}", File(lines + rows(), dict(NS), words)
+    samples = "X,CH1,Start,Increment\nSequence,Volt,0.0,2e-9\n" + rows(range(24), N).replace("\n", ",,\n")
+    yield "samples of an oscilloscope", File(samples, dict(NS), "Sequence|counts channels or samples")
+    bare = "#X,CH1,Start,Increment\n#Sequence,Volt,0.0,2e-9\n" + rows(range(24), N)
+    yield (
+        "samples of an oscilloscope, its header a comment",
+        File(bare, dict(NS), "counts channels or samples"),
+    )
     above = {
         "Model,TBS1102\nHorizontal Units,s\nHorizontal Scale,4e-07\nVertical Units,V\nTIME,CH1": "s",
         "x-axis,1\nsecond,Volt": "s",
@@ -161,6 +176,9 @@ def of_units():
         "X Units: ms\nY Units: V\nt,V1": "ms",
         "LECROYWS432,51232,Waveform\nSegments,1,SegmentSize,5002\nTime,Ampl": "s",
         "# Zeit in Sekunden\nt,n": "s",
+        "The time is measured in microseconds after the pulse.": "us",
+        "# Column 1: Time (us)\n# Column 2: PL": "us",
+        "timeus,n": "us",
         "Zeit;Signal\nms;V\n".replace(";", ","): "ms",
     }
     for k, (lines, unit) in enumerate(above.items()):
@@ -172,6 +190,7 @@ def of_units():
         File("# Acquisition time: 60 s\n# Integration time (ms): 100\nt,n\n" + rows()),
     )
     yield "resolution is no unit", File("Time resolution: 16 ps\nDate,12.03.2019\nt,n\n" + rows())
+    yield "unit below", File("t,n\n" + rows() + "# times in us\n", dict(NS), "the line .* in us, not in ns")
     yield "two units", File("# Time (us)\nTime (ns),n\n" + rows(), warned="row 1.*in us, .*in ns")
     yield (
         "seconds called ns",

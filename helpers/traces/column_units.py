@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from helpers.traces.cells import unit
-from helpers.traces.preamble import stated
+from helpers.traces.preamble import Statement, stated
 from helpers.traces.table import Table
 from helpers.traces.texts import shown, warn
 from helpers.traces.titles import multiple_in, says_time, time_unit_in, time_unit_only
@@ -30,11 +30,11 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
     found, where = unit_of_times(table, column), "its header gives the time"
     sure, unsure = stated(table.above)
     if not found and sure:
-        found, where = sure[-1].unit, f"row {sure[-1].row} ({shown(sure[-1].text)}) gives the time"
+        found, where = sure[-1].unit, f"{_place(table, sure[-1])} gives the time"
     for each in sure:
         if seconds(each.unit) != seconds(found):
             warn(
-                f"{table.file}, row {each.row}: {shown(each.text)} seems to give the time in {each.unit},"
+                f"{table.file}, {_place(table, each)} seems to give the time in {each.unit},"
                 " but the"
                 f" lines nearest to the numbers in {found}, which is taken; delete the one that is wrong"
             )
@@ -52,10 +52,18 @@ def time_unit(table: Table, column: int, wish: str | None) -> str:
         )
     elif not found and unsure is not None and wished and seconds(unsure.unit) != seconds(wished):
         warn(
-            f"{table.file}, row {unsure.row}: {shown(unsure.text)} may tell the unit of the times, which were"
+            f"{table.file}, {_place(table, unsure)} may tell the unit of the times, which were"
             f" taken to be in {wished}; check t_unit"
         )
     return wished or found
+
+
+def _place(table: Table, statement: Statement) -> str:
+    """Return where a line stands; one beside or below the numbers by its text alone."""
+    is_above = statement.row < table.rows[0]
+    return (
+        f"row {statement.row} ({shown(statement.text)})" if is_above else f"the line {shown(statement.text)}"
+    )
 
 
 def _refuse_multiple(table: Table, column: int) -> None:
@@ -94,7 +102,7 @@ def _bracket_that_is_no_unit(name: str) -> str:
 def without_unit(table: Table) -> str:
     """Return the question for the unit of the times, which stands nowhere in the file."""
     _, unsure = stated(table.above)
-    hint = f" (row {unsure.row}, {shown(unsure.text)}, may tell it)" if unsure is not None else ""
+    hint = f" ({_place(table, unsure)} may tell it)" if unsure is not None else ""
     return (
         f"{table.file}: no unit of the times stands in the file{hint}, and none was given, so the rates will"
         ' have none; give it, for instance t_unit="ns"'

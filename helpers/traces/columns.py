@@ -15,7 +15,7 @@ import numpy as np
 from helpers.traces.cells import label
 from helpers.traces.column_units import unit_of_times
 from helpers.traces.matrices import refuse_matrix
-from helpers.traces.preamble import width_of_a_channel
+from helpers.traces.preamble import said_of_axis, width_of_a_channel
 from helpers.traces.table import Table
 from helpers.traces.texts import shown
 from helpers.traces.titles import (
@@ -291,23 +291,27 @@ def _wrong_wish(table: Table, columns: Sequence[int | str], advice: str) -> str:
 
 
 def _refuse_no_time(table: Table, column: int) -> None:
-    """Refuse a column of times whose title or unit says that it is something else."""
+    """Refuse a column of times whose title, unit or axis says that it is something else."""
     name, of_unit = table.title(column), table.units[column] if table.units else ""
-    if not (says_no_time(name) or (of_unit and other_unit_in(f"[{of_unit}]") and not time_unit_in(name))):
+    on_axis = said_of_axis(table.above, "x") if not unit_of_times(table, column) else ""
+    if says_no_time(name) or (of_unit and other_unit_in(f"[{of_unit}]") and not time_unit_in(name)):
+        called = f"{name!r}" + (f" in {of_unit}" if of_unit else "")
+    elif on_axis and (says_no_time(on_axis) or other_unit_in(f"[{on_axis}]")):
+        called = f"{on_axis!r}, as it names the axis of x"
+    else:
         _refuse_channels(table, column)
         return
-    called = f"{name!r}" + (f" in {of_unit}" if of_unit else "")
-    what = "a spectrum and no decay" if says_spectrum(name) or says_spectrum(of_unit) else "which is no time"
-    channel = width_of_a_channel(table.above)
+    is_spectrum = any(map(says_spectrum, (name, of_unit, on_axis)))
+    what = "a spectrum and no decay" if is_spectrum else "which is no time"
     remedy = "choose the columns of time and signal with columns=[...]"
-    if channel:
+    if channel := width_of_a_channel(table.above):
         remedy = f"multiply it by the length of its steps ({shown(channel)}) and name the unit in the header"
     times, values, _ = _roles(table)
     others = [each for each in times if each != column]
     if others and (signal := [each for each in values if each not in (column, others[0])] or [column]):
         remedy = f"give columns={_shown_choice(table, [others[0], signal[0]])}"
     raise ValueError(
-        f"{table.file}: the header calls {label(table, column).partition(' (')[0]} {called}, {what};"
+        f"{table.file}: the header calls column {column + 1} {called}, {what};"
         f" {remedy}; if it holds times all the same, correct the header"
     )
 
@@ -324,11 +328,13 @@ def _refuse_channels(table: Table, column: int) -> None:
 
 
 def _refuse_logarithm(table: Table, column: int) -> None:
-    name, of_unit = table.title(column), table.units[column] if table.units else ""
-    if says_logarithm(name) or says_logarithm(of_unit):
+    said = (table.title(column), table.units[column] if table.units else "", said_of_axis(table.above, "y"))
+    called = next(filter(says_logarithm, said), "")
+    if called:
         raise ValueError(
-            f"{table.file}: the header calls {label(table, column).partition(' (')[0]} {name or of_unit!r}, a"
-            " logarithm; a fit needs the signal itself: write its powers (10**x, exp(x), or 10**(x/10) for"
-            " dB)"
-            " and correct the header, or choose another column with columns=[...]"
+            f"{table.file}: the header calls column {column + 1} {called!r}, a logarithm; a fit needs the"
+            " signal"
+            " itself: write its powers (10**x, exp(x), or 10**(x/10) for dB) and correct the header, or"
+            " choose"
+            " another column with columns=[...]"
         )

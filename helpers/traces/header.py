@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from helpers.traces.dialects import BLANKS, Dialect
+from helpers.traces.preamble import is_about_an_axis
 from helpers.traces.titles import (
     other_unit_in,
     plain,
@@ -49,7 +50,7 @@ def header(
             )
         if len(fields) == width or not is_comment:  # a header may stand above other comments
             no_titles = any(map(dialect.is_number, fields)) and not is_header(list(fields))
-            words.append(() if no_titles else fields)
+            words.append(() if no_titles or is_about_an_axis(fields) else fields)
     words = [fields if len(fields) == width else () for fields in words[-_LAST_LINES:]]
     for index, fields in reversed(list(enumerate(words))):
         before = words[index - 1] if index else ()

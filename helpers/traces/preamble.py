@@ -14,11 +14,21 @@ _KEY = re.compile(
     r"[\s_.-]*)"
     r"(?:axis|scale|base)?[\s_.-]*(?:units?|labels?|title|einheit|unité|unidad|unità|单位)?"
     r"|units?( of (the )?times?)?"
-    r"|unit[\s_]?x|einheit(?:en)?|unités?|unidad(?:es)?|unità|单位",
+    r"|unit[\s_]?x|(?:column|col|spalte|colonne|columna)\.?\s?[01]|einheit(?:en)?|unités?|unidad(?:es)?|unità|单位",
     re.IGNORECASE,
 )
+_AXIS = {  # of a picture or an oscilloscope, with what is written on it
+    "x": re.compile(
+        r"(?:x|horizontal|horiz\.?|abscissa)[\s_.-]*(?:axis|achse)?[\s_.-]*(?:units?|labels?|title|einheit)|x[\s_-]?(?:axis|achse)",
+        re.IGNORECASE,
+    ),
+    "y": re.compile(
+        r"(?:y|vertical|vert\.?|ordinate)[\s_.-]*(?:axis|achse)?[\s_.-]*(?:units?|labels?|title|einheit)|y[\s_-]?(?:axis|achse)",
+        re.IGNORECASE,
+    ),
+}
 _NOT_THE_AXIS = re.compile(
-    r"integ|acqui|exposure|measur|messzeit|collect|dwell|repet|rep\.?\s?rate|pulse|period|start|stop|live|real|dead"
+    r"integ|acqui|exposure|measur(?!ed)|messzeit|collect|dwell|repet|rep\.?\s?rate|pulse|period|start|stop|live|real|dead"
     r"|gate|resol|(?<![a-z])per(?![a-z])|/\s?div|window|length|durat|rise|fall|scan|total|date|creat|saved|offset"
     r"|trig|interv|increm|sampl|step|range|bin(?![a-z])|chan|(?<![a-z])ch(?![a-z])|lifetime|respons|irf|laser"
     r"|shutter|wait|pause|aver|settl|filter|const|jitter|last|elapsed|since|limit|max|min(?![a-z])|belicht|öffn|width",
@@ -78,7 +88,7 @@ def stated(above: tuple[str, ...]) -> tuple[list[Statement], Statement | None]:
 
 
 def width_of_a_channel(above: tuple[str, ...]) -> str:
-    """Return what a line above the numbers says of the step of a channel or sample, "5.48E-11 sec", or ""."""
+    """Return what a line says of the step of a channel or sample, "5.48E-11 sec", or ""."""
     for line in above[-_LINES:]:
         if _STEP.search(line[:200]):
             return line.strip()[:60]
@@ -87,27 +97,55 @@ def width_of_a_channel(above: tuple[str, ...]) -> str:
     return ""
 
 
+def said_of_axis(above: tuple[str, ...], axis: str) -> str:
+    """Return what the last line about an axis, "x" or "y", writes on it ("Horizontal Units,mm"), or "".
+
+    Examples
+    --------
+    >>> said_of_axis(("XAxis,Wavelength(nm)", "YAxis,Counts"), "x")
+    'Wavelength(nm)'
+    """
+    for line in reversed(above[-_LINES:]):
+        first, second = _first_two(line.strip().lstrip("#%!;/ "))
+        if second and _AXIS[axis].fullmatch(first):
+            return second
+    return ""
+
+
+def is_about_an_axis(fields: tuple[str, ...]) -> bool:
+    """Say whether fields are a key and its value, "XAxis,Time(us)", and no titles of two columns."""
+    return (
+        len(fields) == 2
+        and any(axis.fullmatch(fields[0]) for axis in _AXIS.values())
+        and (not re.fullmatch(r"\d+", fields[1]))
+    )
+
+
+def _first_two(text: str) -> tuple[str, str]:
+    fields = [field.strip(" \"'") for field in _FIELDS.split(text[:200])]
+    fields = [field for field in fields if field]
+    return fields[0] if fields else "", fields[1] if len(fields) > 1 else ""
+
+
 def _stated_in(text: str) -> str:
     """Return the unit of time that a line surely states, or ""."""
     if text.upper().startswith("LECROY"):
         return "s"  # these oscilloscopes write "Time,Ampl" and always mean seconds
-    fields = [field.strip(" \"'") for field in _FIELDS.split(text[:200])]
-    fields = [field for field in fields if field]
-    first, second = fields[0] if fields else "", fields[1] if len(fields) > 1 else ""
+    first, second = _first_two(text)
     if _CALIBRATION.search(text[:200]):
         return ""
     if _KEY.fullmatch(first) and second:
         return _unit_not_an_amount(second)
+    phrase = _PHRASE.search(text[:200])
+    if phrase and not _NOT_THE_AXIS.search(text[: phrase.end()]) and time_unit_only(phrase[1]):
+        return time_unit_only(phrase[1])
     if _NOT_THE_AXIS.search(first):
         return ""
     if says_time(first) and not time_unit_only(first) and not re.match(r"[+-]?[\d.]", second):
-        phrase = _PHRASE.search(first)
-        return _unit_not_an_amount(first) or (time_unit_only(phrase[1]) if phrase else "")
+        return _unit_not_an_amount(first)
     if (unit := time_unit_only(first)) and not re.match(r"[+-]?[\d.]", second):
         is_clear = len(plain(first).strip("[](){}<> ")) > 1 and unit != "min"
         return unit if is_clear or (second and other_unit_in(f"[{second.strip('[](){}<> ')}]")) else ""
-    if phrase := _PHRASE.search(text[:200]):
-        return time_unit_only(phrase[1])
     return ""
 
 

@@ -24,6 +24,7 @@ from helpers.traces.texts import read_lines, shown, warn
 _LONGEST_LINE = 20_000  # characters
 _SEEN_AT_END = 200  # rows that are compared with the last one
 _SEEN_FOR_COLUMNS = 400  # lines that tell which columns hold numbers
+_SEEN_BELOW = 50  # lines below the numbers that may tell their unit
 _REMEDY = "correct or delete the row, or mark it as a comment with '#'"
 _NO_WORD = re.compile(r"[\W\d_eEdD]*\d[\W\d_eEdD]*")
 _LIKE_A_NUMBER = re.compile(r"[\W_]{0,2}\d")
@@ -70,7 +71,7 @@ def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
     if decimal is None:
         _refuse_thousands(file, lines, rows, dialect)
     doubt = _doubt(lines, rows, dialect) if width == 3 and not names else ""
-    beside = _words_beside(lines, rows, texts, filled)
+    beside = _words_beside(lines, rows, texts, filled) + tuple(lines[rows[-1] :])[:_SEEN_BELOW]
     return Table(file, values, np.array(rows), names, units, above + beside, texts, doubt)
 
 

@@ -18,6 +18,7 @@ _IN_UNIT = re.compile(
 )
 _AT_END = re.compile(r"(?P<before>.*?)(?P<mark>[\s/_.,;:=-]+)(?P<unit>[^\s/_.,;:=()\[\]-]+)[\s.]*$")
 _CAMEL = re.compile(r"(?<=[a-z])(?:[FPNUMµμ][Ss]|(?:[Nn]ano|[Mm]icro|[Pp]ico|[Mm]illi)?[Ss]ec(?:onds)?|S)$")
+_GLUED = re.compile(r"(?:t|time|delay|zeit)([fpnumμ]s)", re.IGNORECASE)
 _POWER = re.compile(
     r"(?:[x×*·]\s*)?(?:1[x×*·])?(?:1?e|10\s*(?:\^|\*\*)?)\s*[({]?[-−]\d+[)}]?\s*[·*×]?\s*s(?:ec\w*)?(?![^\W\d_])",
     re.I,
@@ -130,6 +131,8 @@ def _words_of_unit(text: str) -> list[str]:
         before, mark = at_end["before"], at_end["mark"]
         is_rate = "/" in mark and not (_TIME.search(before) or before.lower() in ("x", "τ"))
         words += [] if is_rate else [at_end["unit"]]
+    if glued := _GLUED.fullmatch(text):
+        words.append(glued[1])
     if (camel := _CAMEL.search(text)) and says_time(text[: camel.start()]):
         words.append(camel[0])
     return words
