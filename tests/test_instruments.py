@@ -601,3 +601,23 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path, case, plac
         else:
             assert np.isfinite(trace.t).all()
             assert np.isfinite(trace.signal).all()
+
+
+@pytest.mark.parametrize("row", [[0, "5 %"], ["0 ns", 5], [0, "overflow"]])
+def test_a_spoilt_first_row_is_no_header(tmp_path, row):
+    with pytest.raises(ValueError, match=r"row 2: .*is not a finite number"):
+        load_trace(workbook(tmp_path, [ROWS[0], row, *ROWS[2:]]))
+
+
+def test_one_of_several_curves_is_asked_for():
+    for file, names in [
+        ("picoharp.dat", "'curve 0', 'curve 3'"),
+        ("picoquant.ptu", "'channel 1', 'channel 2'"),
+        ("becker_hickl.asc", "'block 1', 'block 2'"),
+        ("labview_one.lvm", "'Detector', 'Laser'"),
+        ("edinburgh.txt", "'Z10', 'Z11'"),
+    ]:
+        with pytest.raises(
+            ValueError, match=rf"^{file}: 2 curves; choose one with curve=.*{names}; load_traces"
+        ):
+            load_trace(HERE / file)

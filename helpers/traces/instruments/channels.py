@@ -105,6 +105,23 @@ def as_table(
         units=(t_unit, *(curve.unit for curve in chosen)),
         above=above,
         texts=texts,
+        curves=how_to_choose([curve.label for curve in chosen]),
+    )
+
+
+def how_to_choose(labels: Sequence[str]) -> str:
+    """Return how messages say that one of several curves has to be chosen; "" for a single one.
+
+    Examples
+    --------
+    >>> how_to_choose(["curve 0", "curve 1"])
+    "2 curves; choose one with curve=..., which is one of 'curve 0', 'curve 1'; load_traces reads all of them"
+    """
+    if len(labels) < 2:
+        return ""
+    return (
+        f"{len(labels)} curves; choose one with curve=..., which is one of {listed(labels)}; load_traces"
+        " reads all of them"
     )
 
 

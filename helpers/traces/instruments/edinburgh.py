@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from helpers.traces.instruments.channels import how_to_choose
 from helpers.traces.instruments.selection import Selection, listed
 from helpers.traces.reading import read_table
 from helpers.traces.table import Table
@@ -41,7 +42,13 @@ def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
     names = tuple(label or f"curve {k}" for k, label in enumerate(labels[:count], 1))
     y_axis, y_unit = _axis(_first(head.get("yaxis")))
     signal_unit = y_unit or (y_axis.lower() if y_axis.lower() == "counts" else "")
-    table = replace(table, names=(axis or "t", *names), units=(unit, *[signal_unit] * count), doubt="")
+    table = replace(
+        table,
+        names=(axis or "t", *names),
+        units=(unit, *[signal_unit] * count),
+        doubt="",
+        curves=how_to_choose(names),
+    )
     return table if selection.curve is None else _chosen(table, selection.curve)
 
 
@@ -59,6 +66,7 @@ def _chosen(table: Table, curve: int | str) -> Table:
         names=(table.names[0], table.names[k]),
         units=(table.units[0], table.units[k]),
         texts=texts,
+        curves="",
     )
 
 

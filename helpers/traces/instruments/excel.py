@@ -228,7 +228,7 @@ def _first_row(file: str, rows: dict[int, _Row]) -> int:
     for fewest in (2, 1):  # a single number in a row is rather a setting, where others have two
         for row in likely:
             if len(rows[row]) >= fewest and not _are_names(rows, row, likely):
-                return row
+                return _with_spoilt_rows(rows, row)
     as_text = next(
         ((row, cell) for row, cells in rows.items() for cell in cells.values() if _looks_like_number(cell)),
         None,
@@ -239,7 +239,21 @@ def _first_row(file: str, rows: dict[int, _Row]) -> int:
             " numbers; say what marks the decimals with decimal=',' or decimal='.', or convert the cells to"
             " numbers in Excel"
         )
-    raise ValueError(f"{file}: no row of numbers; give a sheet with columns of time and signal")
+    lying = any(sum(not cell.text for cell in cells.values()) > 2 for cells in rows.values())
+    remedy = "write one point per row" if lying else "give a sheet with columns of time and signal"
+    raise ValueError(f"{file}: no row holds numbers alone; {remedy}")
+
+
+def _with_spoilt_rows(rows: dict[int, _Row], first: int) -> int:
+    """Return the first row of numbers, or one just above it in which only some cells are numbers."""
+    column = min(rows[first])
+    while (cells := rows.get(first - 1)) and len(cells) > 1 and column in cells:
+        time, others = cells[column], [cell for j, cell in cells.items() if j > column]
+        begins = not time.text or (time.text[:1].isdigit() and any(not cell.text for cell in others))
+        if not begins:
+            break
+        first -= 1
+    return first
 
 
 def _is_data(cells: _Row) -> bool:
