@@ -109,6 +109,36 @@ class TestPlotStarts:
                 draw(Measurement(density()), scale="log")
 
 
+class TestPlotVariations:
+    def test_each_picture_moves_one_rate_and_holds_the_others(self):
+        decay = density()
+        axes = plots.plot_variations(Measurement(decay), RATES, factors=(0.5, 4))
+        assert [ax.get_title() for ax in axes] == ["k1", "k2", "k3"]  # G is 0 and has no multiples
+        for ax, name in zip(axes, ("k1", "k2", "k3"), strict=True):
+            for line, factor in zip(ax.lines[1:], (1, 0.5, 4), strict=True):
+                t, drawn = line.get_data()
+                moved = {**RATES, name: factor * RATES[name]}
+                expected = solve(t - decay.t[0], decay.signal[0], list(moved.values()))
+                np.testing.assert_allclose(drawn, expected, rtol=1e-9)
+                assert line.get_label() == (name if factor == 1 else f"{name} × {factor:g}")
+
+    def test_a_guess_of_zeros_is_refused(self):
+        with pytest.raises(ValueError, match="every parameter of the guess is 0"):
+            plots.plot_variations(Measurement(density()), dict.fromkeys(RATES, 0.0))
+
+
+class TestDrawProcesses:
+    def test_as_many_carriers_meet_as_the_order_says(self):
+        axes = plots.draw_processes()
+        kinds = [sorted(line.get_gid() for line in ax.lines if line.get_gid()) for ax in axes]
+        assert kinds == [["electron"], ["electron", "hole"], ["electron", "electron", "hole"]]
+        assert [ax.get_title()[-1] for ax in axes] == ["n", "²", "³"]
+
+    def test_only_auger_recombination_moves_a_second_electron(self):
+        arrows = [[patch.get_path().vertices for patch in ax.patches[2:]] for ax in plots.draw_processes()]
+        assert [len(each) for each in arrows] == [1, 1, 2]
+
+
 class TestDensityDecays:
     def test_a_calibrated_density_is_what_was_measured(self):
         decay = density()

@@ -4,6 +4,7 @@ measurement  before any fit: traces, the order of the decay, curves of guesses
 fit          data, fitted curves and residuals
 cost_map     the cost over two parameters, with the paths of searches
 errors       correlations, profiles, bootstrap, the ladder of terms
+processes    a drawing of the three processes
 physics      what a fit says of the processes: shares, lifetimes, quantum yield
 maps         images of rates, and what became of each pixel
 style        colours, looks, axes
@@ -13,7 +14,7 @@ from helpers.plots.cost_map import plot_cost_map
 from helpers.plots.errors import plot_cloud, plot_correlation, plot_ladder, plot_profiles
 from helpers.plots.fit import plot_fit
 from helpers.plots.maps import plot_image, plot_map, plot_status
-from helpers.plots.measurement import plot_decay_order, plot_measurement, plot_starts
+from helpers.plots.measurement import plot_decay_order, plot_measurement, plot_starts, plot_variations
 from helpers.plots.physics import (
     plot_decay_orders,
     plot_lifetime,
@@ -22,6 +23,7 @@ from helpers.plots.physics import (
     plot_shares_over_density,
     plot_shares_over_time,
 )
+from helpers.plots.processes import draw_processes
 from helpers.plots.style import (
     COLOURS,
     CURVES,
@@ -44,6 +46,7 @@ __all__ = [
     "STAR",
     "STYLE",
     "axes_for",
+    "draw_processes",
     "look",
     "plot_cloud",
     "plot_correlation",
@@ -63,5 +66,6 @@ __all__ = [
     "plot_shares_over_time",
     "plot_starts",
     "plot_status",
+    "plot_variations",
     "use_style",
 ]

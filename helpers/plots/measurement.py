@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -147,6 +148,66 @@ def plot_starts(
             ax.plot(t - start, turn * curve, **style, label="_" if number else name)
     _finish(ax, measurement, rows, scale)
     return ax
+
+
+def plot_variations(
+    measurement: Measurement,
+    guess: Mapping[str, float],
+    *,
+    law: Law | None = None,
+    factors: Sequence[float] = (1 / 3, 3.0),
+    scale: str = "semilog",
+    axes: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
+    """Draw what each parameter of a law does to a curve: one picture a parameter, the others held.
+
+    Parameters
+    ----------
+    measurement : Measurement
+    guess : mapping of name to value
+        The curve in the middle. A parameter that is 0 in it has no multiples and no picture.
+    law : Law, optional
+        The rate law by default.
+    factors : sequence of float
+        By which the parameter is multiplied, one curve each.
+    scale : {"linear", "semilog", "loglog"}
+        As for `plot_measurement`.
+    axes : sequence of Axes, optional
+        One for each parameter that is not 0; new ones side by side by default.
+
+    Returns
+    -------
+    sequence of Axes
+        With the name of its parameter as title.
+
+    Raises
+    ------
+    ValueError
+        If every parameter of the guess is 0, or the number of axes differs from that of the parameters.
+
+    Examples
+    --------
+    >>> halves = Measurement(Trace([0, 1, 2], [4, 2, 1]))
+    >>> (ax,) = plot_variations(halves, {"G": 0, "k1": 0.35, "k2": 0, "k3": 0})
+    >>> [line.get_label() for line in ax.lines]
+    ['data', 'k1', 'k1 × 0.333', 'k1 × 3']
+    """
+    law = RateLaw() if law is None else law
+    moved = [name for name in law.names if guess.get(name)]
+    if not moved:
+        raise ValueError("every parameter of the guess is 0, and has no multiples; give one that is not")
+    if axes is None:
+        _, grid = plt.subplots(1, len(moved), figsize=(3.6 * len(moved), 3.6), sharey=True, squeeze=False)
+        axes = list(grid[0])
+    if len(axes) != len(moved):
+        raise ValueError(f"{len(axes)} axes for {', '.join(moved)}; give one for each")
+    for ax, name in zip(axes, moved, strict=True):
+        curves = {name: dict(guess)}
+        curves |= {f"{name} × {factor:.3g}": {**guess, name: guess[name] * factor} for factor in factors}
+        plot_starts(measurement, curves, law=law, scale=scale, ax=ax)
+        ax.set_title(name)
+        ax.label_outer()
+    return axes
 
 
 def _curves(measurement: Measurement, law: Law, guess, times) -> list[np.ndarray]:
