@@ -7,6 +7,7 @@ errors       correlations, profiles, bootstrap, the ladder of terms
 processes    a drawing of the three processes
 physics      what a fit says of the processes: shares, lifetimes, quantum yield
 maps         images of rates, and what became of each pixel
+planning     which densities to measure, with the errors to expect
 style        colours, looks, axes
 """
 
@@ -23,6 +24,7 @@ from helpers.plots.physics import (
     plot_shares_over_density,
     plot_shares_over_time,
 )
+from helpers.plots.planning import plot_plan
 from helpers.plots.processes import draw_processes
 from helpers.plots.style import (
     COLOURS,
@@ -59,6 +61,7 @@ __all__ = [
     "plot_lifetime",
     "plot_map",
     "plot_measurement",
+    "plot_plan",
     "plot_profiles",
     "plot_quantum_yield",
     "plot_series",

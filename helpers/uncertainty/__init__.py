@@ -5,14 +5,16 @@ profile_path    the walk behind a profile
 thresholds      how far chance alone lifts the cost, near bounds too
 resampling      `bootstrap`: the scatter over fits of simulated data
 model_choice    `compare_terms`, `compare`: which terms, which law
-candidates      `candidates`: what may be behind structured residuals
+misfit_causes   `candidates`: what may be behind structured residuals
+planning        `plan`: which fluences to measure, by the errors to expect
 residual_tests  `misfit`: whether the law describes the data
 advice          `advise`: all of it in plain sentences
 """
 
 from helpers.uncertainty.advice import advise
-from helpers.uncertainty.candidates import Candidate, Pattern, candidates, pattern
+from helpers.uncertainty.misfit_causes import Candidate, Pattern, candidates, pattern
 from helpers.uncertainty.model_choice import Ladder, compare, compare_terms
+from helpers.uncertainty.planning import Plan, plan
 from helpers.uncertainty.profiles import Curve, Profile, contour, profile
 from helpers.uncertainty.resampling import Bootstrap, bootstrap
 from helpers.uncertainty.residual_tests import Misfit, TraceTest, misfit
@@ -24,6 +26,7 @@ __all__ = [
     "Ladder",
     "Misfit",
     "Pattern",
+    "Plan",
     "Profile",
     "TraceTest",
     "advise",
@@ -34,5 +37,6 @@ __all__ = [
     "contour",
     "misfit",
     "pattern",
+    "plan",
     "profile",
 ]
