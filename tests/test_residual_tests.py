@@ -110,6 +110,16 @@ class TestCounts:
             0.95 * 0.05 / 30
         )
 
+    def test_so_do_those_of_five_counts_by_the_signed_root_of_the_deviance(self):
+        """Some 50 counts of signal over a background of 5, where (value − truth)/error has a width of 1.5."""
+        rng, roots = np.random.default_rng(14), []
+        for _ in range(40):
+            found = right(ALONE, 5, 5.0, rng)
+            roots.append(np.sign(found.values["k1"] - RATES[1]) * np.sqrt(rise(found, RATES[1])))
+        assert abs(np.mean(roots)) < 3 / np.sqrt(40)
+        assert abs(np.std(roots) - 1) < 3 / np.sqrt(80)
+        assert np.mean(np.square(roots) < COVERED) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 40)
+
     def test_traps_that_fill_up_are_found_in_a_series(self):
         rng = np.random.default_rng(10)
         tests = [misfit(filled_traps(LEVELS, 500, 0.5, rng)) for _ in range(10)]
