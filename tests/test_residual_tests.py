@@ -199,6 +199,23 @@ class TestCorrelatedNoise:
         own = np.mean([each.stderr[["k1", "k2", "n0"]] for each in fits], axis=0)
         np.testing.assert_allclose(widening, scatter / own, rtol=3 / np.sqrt(2 * len(fits)))
 
+    def test_noise_that_was_estimated_is_larger_by_what_the_fit_followed(self):
+        """E Σr² = trace of (1 − QQᵀ)C, with Q the fit's directions and C the noise: by whole matrices."""
+        known, unknown = (
+            with_noise(120, 0.6, 0.02, given, np.random.default_rng(7)) for given in (True, False)
+        )
+        np.testing.assert_allclose(known.values, unknown.values, rtol=1e-6)
+        wide, wider = misfit(known), misfit(unknown)
+        (slopes,) = unknown.problem.jacobian(unknown.minimum.x)
+        directions = np.linalg.qr(slopes[:, unknown.active] / unknown.problem.scales[unknown.active])[0]
+        place = np.arange(120)
+        noise = wider.correlation ** np.abs(place[:, None] - place)
+        left = np.trace(noise) - np.trace(directions.T @ noise @ directions)
+        factor = np.sqrt((120 - directions.shape[1]) / left)
+        assert factor > 1.03
+        names = ["k1", "k2", "n0"]
+        np.testing.assert_allclose(wider.widening[names] / wide.widening[names], factor, rtol=1e-3)
+
     def test_slow_directions_widen_as_the_textbook_says(self):
         """The error of a mean of AR(1) noise is √((1 + ρ)/(1 − ρ)) times that of independent noise."""
         t, rng = np.linspace(0, 1, 4000), np.random.default_rng(3)
