@@ -8,6 +8,7 @@ processes    a drawing of the three processes
 physics      what a fit says of the processes: shares, lifetimes, quantum yield
 maps         images of rates, and what became of each pixel
 planning     which densities to measure, with the errors to expect
+saving       `save`: a figure as a file for a paper
 style        colours, looks, axes
 """
 
@@ -26,6 +27,7 @@ from helpers.plots.physics import (
 )
 from helpers.plots.planning import plot_plan
 from helpers.plots.processes import draw_processes
+from helpers.plots.saving import save
 from helpers.plots.style import (
     COLOURS,
     CURVES,
@@ -70,5 +72,6 @@ __all__ = [
     "plot_starts",
     "plot_status",
     "plot_variations",
+    "save",
     "use_style",
 ]

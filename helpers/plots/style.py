@@ -43,12 +43,38 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": "small",
 }
+# For a column of a journal, 85 mm wide.
+COLUMN_STYLE = STYLE | {
+    "figure.figsize": (3.35, 2.4),
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 2.5,
+}
+STYLES = {"screen": STYLE, "column": COLUMN_STYLE}
 SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
 
 
-def use_style() -> None:
-    """Give all figures of a notebook the workbook's look; call it once, after the imports."""
-    mpl.rcParams.update(STYLE)
+def use_style(name: str = "screen") -> None:
+    """Give all figures of a notebook the workbook's look; call it once, after the imports.
+
+    Parameters
+    ----------
+    name : {"screen", "column"}
+        "column" is for a paper: figures as wide as one of its columns (85 mm), in type of 6.5 to 8 points.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    if name not in STYLES:
+        raise ValueError(f"there is no style {name!r}; choose one of {', '.join(STYLES)}")
+    mpl.rcParams.update(STYLES[name])
 
 
 def axes_for(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
