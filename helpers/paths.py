@@ -32,8 +32,8 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "give a shorter name",
 }
 _NOT_ALLOWED = (
-    "allow this user to write there, or name other folders in the environment variables WORKBOOK_RESULTS and"
-    " WORKBOOK_BUILD"
+    "allow this user to write there (results and reports go elsewhere by the environment variables"
+    " WORKBOOK_RESULTS and WORKBOOK_BUILD)"
 )
 _REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _NOT_ALLOWED)
 
