@@ -380,6 +380,14 @@ def of_columns():
         yield f"sigma: {title}", File(headed("t (ns)", "n", title, columns=(T, N, SIGMA)), {}, sigma=SIGMA)
     for title in ("noise", "b", "weight", "1/sigma", "2 sigma", "variance", "rel. error"):
         yield f"asked: {title}", File(headed("t (ns)", "n", title, columns=(T, N, SIGMA)), {}, r"columns=\[")
+    yield (
+        "asked: sigma before the signal",
+        File(headed("t (ns)", "sigma", "PL", columns=(T, SIGMA, N)), {}, r"columns=\["),
+    )
+    yield (
+        "asked: error of the times",
+        File(headed("t (ns)", "n", "time error", columns=(T, N, SIGMA)), {}, r"columns=\["),
+    )
     nameless = rows(T, N, SIGMA)
     yield "nameless third", File(nameless, refused=r"columns=\[0, 1, 2\].*columns=\[0, 1\]")
     yield "nameless third, taken", File(nameless, {**NS, "columns": [0, 1, 2]}, sigma=SIGMA)

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from corpus import FILES, rows
+from corpus import FILES, SIGMA, M, rows
+from corpus import N as DECAY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -77,6 +78,70 @@ def test_a_file_is_read_refused_or_warned_of(tmp_path, name, way):
     assert trace.signal.tolist() == file.signal
     assert (None if trace.sigma is None else trace.sigma.tolist()) == file.sigma
     assert (seconds(trace.t_unit) if trace.t_unit else 0) == (seconds(file.unit) if file.unit else 0)
+
+
+def follow(message, path, options):
+    """Do what a message advises: another option, or a row less. Return the options."""
+    given = re.search(r"columns=(\[[^\]]*\])", message)
+    unit = re.search(r"in (\S+), not in \S+; change t_unit", message)
+    mark = re.search(r'give decimal="(.)"', message)
+    row = re.search(r"row (\d+)(?: may be|: )", message)
+    options = dict(options)
+    if unit:
+        options["t_unit"] = unit[1]
+    elif mark:
+        options["decimal"] = mark[1]
+    elif given and "..." not in given[1]:
+        options["columns"] = json.loads(given[1])
+        options["transposed"] = "transposed=True" in message
+    elif row and "delete" in message:
+        which = re.search(r"row (\d+) may be|if row (\d+) is no point", message)
+        number = int(next(filter(None, which.groups())) if which else row[1])
+        lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+        path.write_text("\n".join(lines[: number - 1] + lines[number:]), encoding="utf-8")
+    elif "turn their order" in message:
+        path.write_text("\n".join(path.read_text().split()[::-1]))
+    elif "a file of its own" in message:
+        path.write_text("\n".join(path.read_text().split("\n")[: int(row[1]) - 1]))
+    elif "correct the header" in message:
+        text = path.read_bytes().decode()
+        lines = [line for line in text.split("\n") if re.match(r"[-\d.,]+$", line)]
+        path.write_text("Time (ns),signal\n" + "\n".join(lines), encoding="utf-8")
+        options.pop("t_unit", None)
+    else:
+        return None
+    return options
+
+
+ADVISED = [
+    name
+    for name, file in FILES.items()
+    if file.refused
+    and not re.search(
+        "multiply|HTML|JSON|numeric|one column|decimal comma between|samples|channels", file.refused + name
+    )
+]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ADVISED)
+def test_what_a_refusal_advises_leads_to_a_trace(tmp_path, name):
+    file, path = FILES[name], tmp_path / "decay.csv"
+    path.write_bytes(file.content if isinstance(file.content, bytes) else file.content.encode())
+    options = dict(file.options)
+    for _ in range(30):
+        try:
+            trace = load_trace(path, **options)
+        except ValueError as reason:
+            message = str(reason)
+        else:
+            break
+        options = follow(message, path, options)
+        assert options is not None, f"no advice that can be followed: {message}"
+    assert len(trace) > 2
+    expected = {*file.signal, *DECAY, *M, *SIGMA, *map(int, DECAY), 1.234}
+    expected |= {0.1, 2, 3, 4, *(round(5 - 0.1 * k, 1) for k in range(12))}  # of the matrix
+    assert set(trace.signal.tolist()) <= expected
 
 
 def test_there_are_files_of_every_kind():

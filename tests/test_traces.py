@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from helpers.paths import ROOT
-from helpers.traces import Trace, load_trace
+from helpers.traces import Trace, load_trace, load_traces
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no unit of the times stands in the file")
 
@@ -802,3 +802,60 @@ def test_a_header_that_speaks_against_the_wished_density_is_heard(tmp_path):
         assert load_trace(file("time (ns),n (cm-3)"), signal_unit="cm^-3").signal_unit == "cm^-3"
         assert load_trace(file("time (ns),PL [counts]"), signal_unit="a.u.").signal_unit == "a.u."
         assert load_trace(file("time (ns),PL [counts]")).signal_unit == "counts"
+
+
+# ---------------------------------------------------------------------------------- several traces of a file
+
+
+def test_all_signals_of_a_file_are_read_with_their_names_and_errors(tmp_path):
+    lines = [
+        f"{t},{n},{0.1 * k + 1:.1f},{n / 2},{k if k < 7 else ''}"
+        for k, (t, n) in enumerate(zip(T, N, strict=True))
+    ]
+    path = write(tmp_path, "Time (ns),0.2 uJ/cm2,error,5 uJ/cm2,520 nm\n" + "\n".join(lines))
+    first, second, third = load_traces(path)
+    assert [each.name for each in (first, second, third)] == ["0.2 uJ/cm2", "5 uJ/cm2", "520 nm"]
+    assert (first.t.tolist(), first.signal.tolist(), first.t_unit) == (T, N, "ns")
+    np.testing.assert_allclose(first.sigma, [1 + 0.1 * k for k in range(12)])
+    assert second.sigma is None
+    assert second.signal.tolist() == [n / 2 for n in N]
+    assert third.t.tolist() == T[:7]  # it ends before the others
+    with pytest.raises(ValueError, match="in ns, not in us"):
+        load_traces(path, t_unit="us")
+
+
+def test_signals_with_times_of_their_own_are_read_in_pairs(tmp_path):
+    lines = [f"{t},{n},{2 * t},{n / 2}" for t, n in zip(T, N, strict=True)]
+    for k in range(8, 12):
+        lines[k] = f"{T[k]},{N[k]},,"
+    path = write(tmp_path, "t1 (ns),a,t2 (ns),b\n" + "\n".join(lines))
+    a, b = load_traces(path)
+    assert (a.t.tolist(), a.signal.tolist()) == (T, N)
+    assert (b.t.tolist(), b.signal.tolist()) == ([2 * t for t in T[:8]], [n / 2 for n in N[:8]])
+
+
+def test_signals_without_names_are_asked_for(tmp_path):
+    path = write(tmp_path, "\n".join(f"{t},{n},{n / 2}" for t, n in zip(T, N, strict=True)))
+    with pytest.raises(ValueError, match=r"decay\.csv: 3 columns .* columns=\[0, 1, 2\]"):
+        load_traces(path, t_unit="ns")
+    names = [each.name for each in load_traces(path, t_unit="ns", columns=[0, 1, 2])]
+    assert names == ["decay (column 2)", "decay (column 3)"]
+    assert [each.name for each in load_traces(write(tmp_path, rows()), t_unit="ns")] == ["decay (column 2)"]
+
+
+@pytest.mark.parametrize("corner", ["Wavelength (nm)", "nm\\ps", "0", "", "NaN"])
+def test_a_matrix_is_read_along_either_side(tmp_path, corner):
+    times, nanometres = [-1.0, 0.0, 0.5, 2.0], [450.0, 460.0, 470.0, 480.0]
+    values = [[round(0.1 * i + k, 2) for k in range(4)] for i in range(4)]
+    down = "\n".join(f"{w},{','.join(map(str, row))}" for w, row in zip(nanometres, values, strict=True))
+    path = write(tmp_path, f"{corner},{','.join(map(str, times))}\n{down}\n")
+    for options in ({}, {"columns": [0, 2]}):
+        assert_refused(path, "wavelengths .* down the side.*transposed=True", t_unit="ps", **options)
+    traces = load_traces(path, t_unit="ps", transposed=True)
+    assert [each.name for each in traces] == ["450", "460", "470", "480"]
+    assert [each.signal.tolist() for each in traces] == values
+    assert all(each.t.tolist() == times for each in traces)
+    turned = "\n".join(f"{t},{','.join(str(row[k]) for row in values)}" for k, t in enumerate(times))
+    head = corner if corner in ("0", "") else "Time (ps)"
+    path = write(tmp_path, f"{head},{','.join(map(str, nanometres))}\n{turned}\n")
+    assert [each.signal.tolist() for each in load_traces(path, t_unit="ps")] == values

@@ -1,6 +1,6 @@
 import pytest
 
-from helpers.units import axis_label, density_in_cm3, is_time, rate_units, seconds
+from helpers.units import axis_label, density_in_cm3, is_time, known_time_unit, rate_units, seconds
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,26 @@ def test_the_rates_carry_the_units_of_the_law():
 def test_a_label_raises_every_power():
     assert axis_label("k3", "(10^16 cm^-3)^-2/ns") == "k3 ((10$^{16}$ cm$^{-3}$)$^{-2}$/ns)"
     assert axis_label("signal", "") == "signal"
+
+
+@pytest.mark.parametrize(
+    ("words", "unit"),
+    [
+        ("US usec µs μs Âµs ?s \\mus microseconds Mikrosekunden microsecondes microsegundos 微秒 мкс", "us"),
+        ("NS nsec nanosecond Nanosekunden nanosegundos 纳秒 奈秒 нс 1e-9s", "ns"),
+        ("PS psec picoseconds Pikosekunden 皮秒", "ps"),
+        ("MS msec milliseconds Millisekunden 毫秒", "ms"),
+        ("S sec. Sekunden secondes segundos secondi 秒", "s"),
+        ("minutes Minuten 分钟", "min"),
+        ("hours Stunden heures 小时", "h"),
+    ],
+)
+def test_a_unit_of_time_is_known_in_every_spelling(words, unit):
+    assert {word: known_time_unit(word) for word in words.split()} == dict.fromkeys(words.split(), unit)
+
+
+@pytest.mark.parametrize(
+    "word", ["", "nm", "V", "mm", "m", "K", "counts", "steps", "weeks", "ns^-1", "1e-8 s", "T"]
+)
+def test_a_word_that_is_no_unit_of_time_is_none(word):
+    assert known_time_unit(word) is None

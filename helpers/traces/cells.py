@@ -211,6 +211,8 @@ def _refuse_bad_times(table: Table, rows: np.ndarray, t: np.ndarray) -> None:
         remedy = "times must be in the first column and increase: "
         if late.tolist() == [0]:
             remedy += f"if row {rows[0]} is no point of the decay, delete it, else sort the rows"
+        elif len(late) == 1 and now <= t[0] + 0.1 * (t[:index].max() - t[0]):
+            remedy += "a second measurement seems to begin in this row, give each a file of its own"
         elif len(late) > 1 and (steps < 0).mean() > 0.9:
             remedy += "the rows run backwards, turn their order"
         else:

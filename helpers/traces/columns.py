@@ -20,6 +20,7 @@ from helpers.traces.table import Table
 from helpers.traces.texts import shown
 from helpers.traces.titles import (
     other_unit_in,
+    says_channel,
     says_error,
     says_logarithm,
     says_no_time,
@@ -187,7 +188,7 @@ def _by_shape(table: Table) -> list[int]:
     others = [column for column in times if column != time]
     if len(measured) == 1 and not others and not errors:
         return [time, measured[0]]
-    if len(measured) == 1 and not others and len(errors) == 1:
+    if len(measured) == 1 and not others and len(errors) == 1 and errors[0] > measured[0]:
         if says_sigma(table.names[errors[0]], table.names[measured[0]]):
             return [time, measured[0], errors[0]]
         raise ValueError(
@@ -306,6 +307,8 @@ def _refuse_no_time(table: Table, column: int) -> None:
     remedy = "choose the columns of time and signal with columns=[...]"
     if channel := width_of_a_channel(table.above):
         remedy = f"multiply it by the length of its steps ({shown(channel)}) and name the unit in the header"
+    elif says_channel(name):
+        remedy = "give channel_width=..., the time from one channel to the next, and t_unit=..."
     times, values, _ = _roles(table)
     others = [each for each in times if each != column]
     if others and (signal := [each for each in values if each not in (column, others[0])] or [column]):

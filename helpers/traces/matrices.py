@@ -98,7 +98,7 @@ def transposed_table(table: Table) -> Table:
         If no increasing numbers stand along the top.
     """
     top = _numbers_on_top(table)
-    if top is None or table.texts:
+    if top is None or set(table.texts) - {(0, 0)}:
         raise ValueError(
             f"{table.file}: transposed=True needs a matrix of numbers with increasing times along the top, in"
             " the line of names or in a first row that begins with 0 or an empty field"

@@ -46,7 +46,7 @@ _NO_TIME = re.compile(
     r"|波长|波長|energ|énerg|photon|能量|fre[qc]|fréq|frequenz|频率|(?<![^\W\d_])[νν](?![^\W\d_])|volt|spannung|tensi[oó]n"
     r"|电压|current|strom(?![a-z])|courant|corriente|电流|resist|power|leistung|puissance|potencia|功率|fluence|fluenz"
     r"|stage|stepper|motor|mirror.?pos|posi[tc]i|位置|温度|distan|abstand|距离|angle|winkel|delay.?line|thickness|height"
-    r"|channel|kanal|canal|通道|pixel|index|sequence|(?<![a-z])seq(?![a-z])|sample(?!.*time)|point(?!.*time)|number"
+    r"|channel|(?<![a-z])chan(?![a-z])|kanal|canal|通道|pixel|index|sequence|(?<![a-z])seq(?![a-z])|sample(?!.*time)|point(?!.*time)|number"
     r"|nummer|numéro|número|(?<![a-z])(?:no|nr|num|n°|row|line|zeile|ligne|fila|scan|run|step|frame|shot|cycle|bin)s?(?![a-z])"
     r"|count|intens|signal|ampli|absorb|transmi|reflec|conduct|pressure|druck|field|feld|humid|(?<![a-z])pl(?![a-z])"
     r"|unnamed|log(?:10|e)?(?![a-z])|(?<![a-z])ln(?![a-z])",
@@ -81,7 +81,7 @@ _SIGMA = re.compile(
 _NOT_ONE_SIGMA = re.compile(
     r"varian|(?:sigma|σ|std|sd|s\.d\.|err(?:or)?)\s*(?:\^|\*\*)?\s*[2²]|squared|²|weight|gewicht|1\s*/|inverse|[2-9]\s*\W?\s*(?:sigma|σ|sd|s\.d)"
     r"|rel(?:ative|\.)?(?![a-z])|relativ|percent|%|confid|(?<![a-z])ci(?![a-z])|9[059]|upper|lower|high|low(?![a-z])|min(?![a-z])|max"
-    r"|[+-]\s?err|err\w*\s?[+-]|(?:err|fehl)\w*[\s_-]*(?:code|flag|count|rate|number|anzahl|quote|log)",
+    r"|(?<![a-z])(?:x|t|time|delay|zeit)[\s_-]*(?:err|fehl|unc|std|sigma)|[+-]\s?err|err\w*\s?[+-]|(?:err|fehl)\w*[\s_-]*(?:code|flag|count|rate|number|anzahl|quote|log)",
     re.IGNORECASE,
 )
 _LOGARITHM = re.compile(
@@ -191,6 +191,19 @@ def says_no_time(title: str) -> bool:
     if time_unit_in(text):
         return False
     return bool(other_unit_in(text) or (_NO_TIME.search(text) and not _names_a_time(text)))
+
+
+def says_channel(title: str) -> bool:
+    """Say whether a title calls its column the numbers of channels.
+
+    Examples
+    --------
+    >>> says_channel("Chan"), says_channel("Channel"), says_channel("merchant")
+    (True, True, False)
+    """
+    return bool(
+        re.match(r"(chan(nels?)?|kan[aä]le?|canal|通道)(?![a-z])", plain(title).strip(), re.IGNORECASE)
+    )
 
 
 def _names_a_time(text: str) -> bool:
