@@ -49,9 +49,9 @@ class TestPlotFit:
         np.testing.assert_allclose(drawn, found.curves([t])[0])
         assert (t[0], t[-1]) == (found.trace.t[0], found.trace.t[-1])
         known = found.problem.is_absolute
-        residuals = found.residuals(in_sigma=known)[0]
+        residuals = found.residuals(in_sigma=True)[0]  # their noise was estimated where it is not known
         np.testing.assert_array_equal(lower.lines[0].get_data(), (found.trace.t, residuals))
-        assert lower.get_ylabel() == ("residual\n(σ)" if known else "residual\n(10$^{16}$ cm$^{-3}$)")
+        assert lower.get_ylabel() == ("residual\n(σ)" if known else "residual\n(σ, estimated)")
 
     @pytest.mark.parametrize("name", SEVERAL)
     def test_several_traces_have_colours_a_legend_and_one_strip_of_residuals(self, name):

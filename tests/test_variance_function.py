@@ -8,17 +8,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.signal import lfilter
 
 from helpers import records
 from helpers.description.reading import FitChoice
 from helpers.fitting import fit, fit_from_guesses, table
-from helpers.fitting.variance_function import Scatter, VarianceFunction, estimate, freedoms, threshold
+from helpers.fitting.variance_function import (
+    Scatter,
+    VarianceFunction,
+    differences,
+    estimate,
+    freedoms,
+    threshold,
+)
 from helpers.kinetics import Equation, solve
 from helpers.measurement import Measurement
 from helpers.panel import MeasurementPanel
 from helpers.report.page import best_fit
 from helpers.traces import Trace
-from helpers.uncertainty import advise, bootstrap, compare, compare_terms, profile
+from helpers.uncertainty import advise, bootstrap, compare, compare_terms, misfit, profile
 from helpers.uncertainty.profile_path import Tracer
 
 RATES, N0 = (0.0, 0.5, 1.0, 0.0), 2.0
@@ -121,6 +129,75 @@ def test_few_points_are_weighed_without_a_test(noise):
     assert np.mean(rows) >= 0.84
 
 
+def weighed_by_itself(slopes, noise, signal):
+    """Error of each parameter over its half width, where the weights come from the residuals (truth: 0)."""
+    points, parameters = slopes.shape
+    size = np.ones(points)
+    for _ in range(4):
+        z = np.linalg.lstsq(slopes / size[:, None], noise / size)[0]
+        rest = noise - slopes @ z
+        scatter = Scatter(rest, slopes, signal + slopes @ z, np.ones(points), np.zeros(points, int))
+        coefficients = estimate(scatter).coefficients
+        size = np.sqrt(scatter.variances(coefficients))
+    covariance = np.linalg.inv((slopes / size[:, None]).T @ (slopes / size[:, None]))
+    variance = np.sum((rest / size) ** 2) / (points - parameters)
+    return z / np.sqrt(variance * np.diag(covariance)) / stats.t.ppf(0.975, freedoms(scatter, coefficients))
+
+
+def test_intervals_of_thirty_points_hold_the_truth_though_the_weights_are_their_own():
+    """Two exponentials in noise of 0.3 % of the signal and a constant, for which plain t covers 90 %."""
+    t = np.linspace(0, 4, 30)
+    slopes = np.column_stack([np.exp(-0.7 * t), np.exp(-2 * t), np.ones(30)])
+    signal = slopes.sum(axis=1)
+    size = np.hypot(0.003 * signal, 0.0004 * signal.max())
+    noises = size * np.random.default_rng(30).standard_normal((300, 30))
+    held = np.mean([np.abs(weighed_by_itself(slopes, each, signal)) < 1 for each in noises], axis=0)
+    assert held.min() > 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / 300)
+
+
+class TestAMisfit:
+    """Weights must not hide it: neither that of a trace, nor of a part of the decay."""
+
+    T = np.linspace(0, 4, 300)
+
+    def curve(self):
+        return solve(self.T, N0, RATES)
+
+    def test_differences_of_neighbours_hold_no_smooth_misfit(self):
+        noisy = line(3000, lambda s: 0.02 * s + 0.001, seed=4)
+        bent = replace(noisy, residuals=noisy.residuals + np.sin(np.linspace(0, 9, 3000)))
+        found, wanted = (estimate(differences(each, [3000])) for each in (bent, noisy))
+        assert found.gain > threshold()
+        np.testing.assert_allclose(found.coefficients, wanted.coefficients, rtol=0.05, atol=1e-7)
+
+    def test_a_gross_one_leaves_the_noise_even_and_is_found(self):
+        wrong = self.curve() + 0.3 * np.exp(-3 * self.T)
+        noise = 1e-3 * wrong * np.random.default_rng(1).standard_normal(300)
+        found = fit(Trace(self.T, wrong + noise), fixed=("G", "k2", "k3"))
+        assert not is_weighed(found)
+        assert "the residuals are not noise alone" in found.noise
+        assert advise(found)[0].startswith("Misfit")
+
+    def test_correlated_noise_that_grows_with_the_signal_is_weighed_by_neighbours(self):
+        rows = []
+        for seed in range(30):
+            steps = np.random.default_rng(seed).standard_normal(400)
+            noise = lfilter([0.8], [1, -0.6], steps)[100:]
+            found = fit(Trace(self.T, self.curve() * (1 + 0.02 * noise)), RATES, fixed=("G", "k3"))
+            assert is_weighed(found)
+            assert re.search(r"neighbouring points; the residuals are [12](\.\d)? times", found.noise)
+            wider = misfit(found).widening
+            away = (found.values - [0, *RATES[1:], N0]).abs()
+            rows.append((away < 2 * wider * found.stderr)[["k1", "k2", "n0"]])
+        assert np.mean(rows) >= 0.9
+
+    def test_a_part_that_fits_badly_is_not_taken_for_a_noisy_one(self):
+        """A background that nobody fits, of 1 % of the signal."""
+        noise = 0.01 * self.curve() * np.random.default_rng(2).standard_normal(300)
+        found = fit(Trace(self.T, self.curve() + noise + 0.02), fixed=("G", "k3"))
+        assert misfit(found).found
+
+
 class TestFits:
     @pytest.mark.parametrize("noise", NOISES)
     def test_95_per_cent_intervals_hold_the_truth_in_95_per_cent(self, shares, noise):
@@ -142,7 +219,7 @@ class TestFits:
 
     def test_even_noise_keeps_the_fit_as_it_was(self):
         trace = decay("even", seed=3)
-        found, plain = fit(estimated(trace)), fit(trace)
+        found, plain = fit(trace), fit(Measurement(trace, noise="even"))
         assert not is_weighed(found)
         assert dict(found.values) == dict(plain.values)
         assert (found.error_freedom == plain.freedom).all()
@@ -209,6 +286,7 @@ class TestWhatIsSaid:
         found = fitted("both", points=300, signal_unit="V")
         assert re.fullmatch(r"0\.\d+ % of the signal \+ (\S+·√signal \+ )?0\.000\d+ V", found.noise)
         assert any(found.noise in sentence for sentence in advise(found))
+        assert found.table().attrs["noise"] == table([found])["noise"].item() == found.noise
 
     def test_too_few_points_to_estimate_it(self):
         found = [fitted(points=12, seed=seed) for seed in range(20)]
@@ -218,14 +296,15 @@ class TestWhatIsSaid:
 
     def test_even_noise(self):
         assert "do not ask for more" in fitted("even", seed=3).noise
-        assert fit(decay("even")).noise.endswith("(taken to be even)")
+        assert fit(Measurement(decay("even"), noise="even")).noise.endswith("(taken to be even)")
 
     def test_known_noise(self):
         trace = decay("even")
         assert fit(replace(trace, sigma=np.full(80, 0.02))).noise == "the given standard errors"
 
     def test_scatter_that_is_weighed_is_no_reproach(self):
-        assert any("every point counted alike" in each for each in advise(fit(decay())))
+        alike = fit(Measurement(decay(), noise="even"))
+        assert any("every point counted alike" in each for each in advise(alike))
         assert not any("every point counted alike" in each for each in advise(fitted()))
 
 
@@ -302,9 +381,12 @@ class TestOperations:
         with pytest.raises(ValueError, match=r"estimated_noise\.square"):
             records.load(path)
 
-    def test_the_panel_stays_with_even_noise(self):
+    def test_the_panel_shows_even_noise_until_a_fit_and_then_says_what_was_found(self):
         shown = MeasurementPanel(estimated(decay()))
         assert "sigma" not in shown.readout.value
+        shown.buttons["fit"].click()
+        assert "noise: " in shown.message.value
+        assert "% of the signal" in shown.message.value
 
 
 def test_a_known_noise_is_not_estimated_besides():

@@ -447,7 +447,7 @@ TOP = {
     "fluence_error_percent": Key("error of the fluences in %", "a number, 0 or larger", _NOT_NEGATIVE),
     "noise": Key(
         "what is known of the noise",
-        '"poisson", "sigma", "even" or "estimated"',
+        '"estimated" (from the residuals), "poisson", "sigma" or "even"',
         word("poisson", "sigma", "even", "estimated"),
     ),
     "sigma_relative_percent": Key("noise in % of the signal", "a number, 0 or larger", _NOT_NEGATIVE),

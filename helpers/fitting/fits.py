@@ -62,9 +62,10 @@ def fit(
 
     Notes
     -----
-    With the noise "estimated" a first fit has even weights; where its residuals reject even noise at the 1 %
-    level, or are fewer than that test needs, the points are weighed with σ² = a² + c·s + (b·s)² and fitted
-    again (see `weighing`). `Fit.noise` says what was found. A robust loss keeps even weights.
+    Where there are neither standard errors nor counts the noise is "estimated": a first fit has even weights;
+    where its residuals reject even noise at the 1 % level, or are fewer than that test needs, the points are
+    weighed with σ² = a² + c·s + (b·s)² and fitted again (see `weighing`). `Fit.noise` says what was found. A
+    robust loss keeps even weights, and so does `Measurement(..., noise="even")`.
 
     The search runs in the natural units of law and data, so units do not matter to it. A guess faster than
     the data resolve is first slowed to what they resolve.
@@ -154,6 +155,8 @@ def table(fits: Sequence[Fit]) -> pd.DataFrame:
         row = {f"guess {name}": each.guess[name] for name in each.law.names}
         row |= dict(each.values)
         row |= {"cost": each.cost, "rmse": each.rmse, "evaluations": each.evaluations}
+        if each.measurement.noise == "estimated":
+            row["noise"] = each.noise
         row["converged"] = each.converged
         row["same minimum"] = each.converged and each.cost <= best * (1 + 1e-6)
         rows.append(row)

@@ -457,7 +457,8 @@ class Fit:
 
         The status of a value whose error is not shown beside a bound (see `stderr`) is "see the interval".
         Where the fluence has an error, "from n0" is what it does to each parameter (see
-        `error_from_n0`). Parameters without a unit in cm and s have no cgs values.
+        `error_from_n0`). Parameters without a unit in cm and s have no cgs values. The noise in words is the
+        table's `attrs["noise"]`.
         """
         factors = np.array([each.cgs for each in self.problem.parameters])
         rows = pd.DataFrame({"value": self.values, "stderr": self.stderr})
@@ -472,6 +473,7 @@ class Fit:
             rows["from n0 in cgs"] = rows["from n0"] * factors
         rows["cgs unit"] = [each.cgs_unit for each in self.problem.parameters]
         rows["status"] = self.status.mask(self.see_interval, "see the interval")
+        rows.attrs["noise"] = self.noise
         return rows
 
     @cached_property

@@ -391,6 +391,7 @@ class MeasurementPanel(SliderPanel):
             numbers = [f"{fit.values[name]:.4g}{errors[name]}" for name in own[:_MOST_NUMBERS]]
             words += f"; n0 {', '.join(numbers)}" + (", …" if len(own) > _MOST_NUMBERS else "")
         quality = f"reduced χ² {fit.reduced_chi2:.4g}" if fit.problem.is_absolute else f"RMSE {fit.rmse:.6g}"
+        quality += f"; noise: {fit.noise}" if fit.measurement.noise == "estimated" else ""
         return f"{words}. {fit.evaluations} evaluations, {quality}."
 
     def _reset(self) -> None:

@@ -1,15 +1,20 @@
-"""Coverage of 95 % intervals where nobody measured the noise: even weights, estimated ones, known sigma.
+"""Coverage of 95 % intervals where nobody measured the noise: estimated weights, even ones, known sigma.
 
-    nice -n 10 python tests/benchmarks/noise_coverage.py [--sets COUNT] [--only WORD] [--noise even|estimated]
+    nice -n 10 python tests/benchmarks/noise_coverage.py [WORD ...] [--sets COUNT] [--noise KIND ...]
+        [--fixed NAMES ...] [--keep FILE]
 
-A profile interval holds the truth where Δχ² of the true value is below its threshold, which is what is asked
-here for each parameter; "width" is the median standard error over that with the true sigma given.
+WORDs choose settings whose name holds one of them. A profile interval holds the truth where Δχ² of the true
+value is below its threshold, which is what is asked here for each parameter; "width" is the median standard
+error over that with the true sigma given, if "known" is among the kinds. Every set has a seed of its own and
+is kept as a line of FILE, so that a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +24,8 @@ from helpers.measurement import Measurement
 from helpers.paths import DATA
 from helpers.traces import Trace, load_trace
 from helpers.uncertainty.profile_path import Tracer
+
+KINDS = ("estimated", "even", "known")
 
 SAMPLE = ((0.0, 1.02e-2, 1.03e-3, 1.1e-7), 800.0)  # data/make_sample_data.py
 DECAY = ((0.05, 0.5, 1.0, 0.3), 2.0)
@@ -55,43 +62,69 @@ def is_covered(found, truth):
     return rows
 
 
-def measured(t, rates, n0, curve, sigma, kind, sets, fixed):
-    """Return coverage by name, share of sets that were weighed, standard errors by name."""
+def one_set(case, kind, fixed, number) -> dict:
+    """Return which intervals of one set hold the truth, whether it was weighed, and its standard errors."""
+    _, t, rates, n0, curve, sigma = case
     truth = {name: value for name, value in zip(NAMES, (*rates, n0), strict=True) if name not in fixed}
-    rows, weighed, errors = [], [], []
-    for number in range(sets):
-        rng = np.random.default_rng(number)
-        trace = Trace(t, curve + sigma * rng.standard_normal(len(t)))
-        if kind == "known":
-            measurement = Measurement(replace(trace, sigma=sigma))
-        else:
-            measurement = Measurement(trace, noise=kind)
-        found = fit(measurement, rates, fixed=fixed)
-        rows.append(is_covered(found, truth))
-        weighed.append(found.problem.likelihoods[0].function is not None)
-        errors.append(found.stderr[list(truth)].to_numpy())
-    return dict(zip(truth, np.mean(rows, axis=0), strict=True)), np.mean(weighed), np.array(errors)
+    rng = np.random.default_rng(number)
+    trace = Trace(t, curve + sigma * rng.standard_normal(len(t)))
+    known = Measurement(replace(trace, sigma=sigma)) if kind == "known" else Measurement(trace, noise=kind)
+    found = fit(known, rates, fixed=fixed)
+    return {
+        "held": dict(zip(truth, map(bool, is_covered(found, truth)), strict=True)),
+        "weighed": found.problem.likelihoods[0].function is not None,
+        "errors": [float(each) for each in found.conditional_stderr[list(truth)]],
+    }
+
+
+def kept_sets(path: Path | None) -> dict:
+    """Return the sets that an earlier run has kept."""
+    if path is None or not path.exists():
+        return {}
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {tuple(row.pop("key")): row for row in rows}
+
+
+def measured(case, kind, wanted, fixed, kept) -> list[dict]:
+    """Return the sets of a setting, those made now and those that were kept."""
+    rows = []
+    for number in range(wanted.sets):
+        key = (case[0], kind, " ".join(fixed), number)
+        if key not in kept:
+            kept[key] = one_set(case, kind, fixed, number)
+            if wanted.keep:
+                with wanted.keep.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"key": key, **kept[key]}) + "\n")
+        rows.append(kept[key])
+    return rows
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("words", nargs="*", help="settings whose name holds one of these")
     parser.add_argument("--sets", type=int, default=400)
-    parser.add_argument("--only", default="", help="settings whose name holds this")
-    parser.add_argument("--noise", nargs="*", default=["even", "estimated"])
+    parser.add_argument("--noise", nargs="*", default=KINDS, choices=KINDS)
+    parser.add_argument("--fixed", nargs="*", default=["", "G", "G k3"], help='such as "" or "G k3"')
+    parser.add_argument("--keep", type=Path)
     wanted = parser.parse_args()
-    for name, t, rates, n0, curve, sigma in cases():
-        if wanted.only not in name:
+    kept = kept_sets(wanted.keep)
+    for case in cases():
+        if wanted.words and not any(word in case[0] for word in wanted.words):
             continue
-        for fixed in ((), ("G",), ("G", "k3")):
-            *_, known = measured(t, rates, n0, curve, sigma, "known", wanted.sets, fixed)
-            for kind in wanted.noise:
-                covered, share, errors = measured(t, rates, n0, curve, sigma, kind, wanted.sets, fixed)
-                width = np.nanmedian(errors, axis=0) / np.nanmedian(known, axis=0)
+        for fixed in map(str.split, wanted.fixed):
+            found = {kind: measured(case, kind, wanted, fixed, kept) for kind in wanted.noise}
+            widths = {
+                kind: np.nanmedian([row["errors"] for row in rows], axis=0) for kind, rows in found.items()
+            }
+            for kind, rows in found.items():
+                width = widths[kind] / widths.get("known", np.nan)
+                held = {name: np.mean([row["held"][name] for row in rows]) for name in rows[0]["held"]}
                 numbers = "  ".join(
-                    f"{each} {100 * chance:.0f} ({w:.2f})"
-                    for (each, chance), w in zip(covered.items(), width, strict=True)
+                    f"{name} {100 * share:.1f} ({w:.2f})"
+                    for (name, share), w in zip(held.items(), width, strict=True)
                 )
-                print(f"{name:<26} {kind:<10} weighed {100 * share:3.0f} %   {numbers}", flush=True)
+                share = np.mean([row["weighed"] for row in rows])
+                print(f"{case[0]:<26} {kind:<10} weighed {100 * share:3.0f} %   {numbers}", flush=True)
 
 
 if __name__ == "__main__":
