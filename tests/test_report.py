@@ -74,6 +74,10 @@ def test_the_page_holds_all_that_a_first_report_needs(described, tmp_path):
     assert "<script" not in text
     for word in ("sample", "800", "2019"):
         assert word not in re.sub('base64,[^"]+', "", text)
+    # For a paper, beside the page and under its name:
+    assert page.with_suffix(".csv").read_text(encoding="utf-8").startswith("parameter,value,error")
+    assert page.with_suffix(".tex").read_text(encoding="utf-8").startswith(r"\begin{tabular}")
+    assert page.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_results_lie_with_their_description(described, tmp_path):

@@ -26,6 +26,7 @@ from helpers.measurement.quantity import amount
 from helpers.paths import RESULTS, write_text
 from helpers.plots import STYLE
 from helpers.report.figures import draw_fit, draw_measurement
+from helpers.report.tables import save_table
 
 _DPI = 110
 _OTHER_STARTS = (0.1, 10.0)  # times the automatic guess: the result must not depend on it
@@ -103,9 +104,20 @@ def _one(description, choice, label, measurement, whole, build, results, replace
     fit, starts = best_fit(measurement, choice)
     page = build / stem / ("report.html" if label == "fit" else f"report_{label}.html")
     write_text(page, _page(description, choice, fit, starts, whole))
+    _write_for_a_paper(fit, page)
     records.save(fit, folder / "fit.par")
     write_text(folder / "description.toml", description.text)
     return page
+
+
+def _write_for_a_paper(fit: Fit, page: Path) -> None:
+    """Write the rates as CSV and LaTeX and the picture of the fit as PDF beside the page, under its name."""
+    for ending in (".csv", ".tex"):
+        save_table(fit, page.with_suffix(ending))
+    with mpl.rc_context(STYLE):
+        figure = draw_fit(fit)
+    plots.save(figure, page.with_suffix(".pdf"))
+    plt.close(figure)
 
 
 def _refuse_other(folder: Path, description: Description, measurement: Measurement) -> None:
