@@ -25,7 +25,8 @@ _RATIO = 1.5  # of the ends of neighbouring panels
 _FINEST = 256  # parts of the shortest time that matters: the first panel is one of them
 _POINTS_A_PANEL = 8  # of data, where the decay may have more structure than a sum of exponentials
 _REACH = 6.0  # standard deviations: beyond them a Gaussian holds 2e-9 of its area
-_FAR_X, _FAR_WEIGHTS = hermegauss(10)
+_FARTHER = 20.0  # standard deviations from the pulse, from which on few nodes do
+_FAR, _FARTHEST = hermegauss(10), hermegauss(6)
 _NEAR_X, _NEAR_WEIGHTS = leggauss(32)
 _EDGE_X, _EDGE_WEIGHTS = leggauss(16)
 
@@ -153,18 +154,25 @@ def gaussian_sums(u: np.ndarray, sigma: float, period: float | None) -> Sums:
     """
     if period is not None:
         u = np.mod(u + period / 2, period) - period / 2
-    parts = [_far(u, sigma), _near(u, sigma)]
+    parts = [*_far(u, sigma), _near(u, sigma)]
     if period is not None:  # what the pulse before has left; seen backwards in time it looks the same
-        for row, time, weight, slope in (_far(-u, sigma), _near(-u, sigma)):
+        for row, time, weight, slope in (*_far(-u, sigma), _near(-u, sigma)):
             parts.append(Sums(row, period - time, weight, -slope))
     return Sums.joined(parts)
 
 
-def _far(u, sigma) -> Sums:
-    rows = np.flatnonzero(u >= _REACH * sigma)
-    times = u[rows, None] + sigma * _FAR_X
-    weights = np.broadcast_to(_FAR_WEIGHTS / math.sqrt(2 * math.pi), times.shape)
-    return Sums(*map(np.ravel, (_spread(rows, times), times, weights, weights * _FAR_X / sigma)))
+def _far(u, sigma) -> list[Sums]:
+    distance = u / sigma
+    found = []
+    for there, (x, shares) in (
+        ((distance >= _REACH) & (distance < _FARTHER), _FAR),
+        (distance >= _FARTHER, _FARTHEST),
+    ):
+        rows = np.flatnonzero(there)
+        times = u[rows, None] + sigma * x
+        weights = np.broadcast_to(shares / math.sqrt(2 * math.pi), times.shape)
+        found.append(Sums(*map(np.ravel, (_spread(rows, times), times, weights, weights * x / sigma))))
+    return found
 
 
 def _near(u, sigma) -> Sums:

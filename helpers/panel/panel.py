@@ -29,7 +29,7 @@ _MOST_NUMBERS = 4  # in a line of the picture
 _MOST_BUTTONS = 8  # for traces to be looked at alone; of more a menu
 _ALL = -1  # traces
 _MOST_FITS = 100  # whose errors are remembered, for undo
-_WORDS = {"scale": "scale", "offset": "background"}
+_WORDS = {"scale": "scale", "offset": "background", "scatter": "scattered light", "time_zero": "time zero"}
 
 
 class MeasurementPanel(SliderPanel):
@@ -100,6 +100,7 @@ class MeasurementPanel(SliderPanel):
         self.path = None if path is None else Path(path)
         self._model = Model(self.measurement, self.law, guess)
         self.densities = self._model.densities  # to which a factor refers
+        self._times = self._first_times()  # time zeros that are fitted, as the curves are drawn with them
         self._fitted: dict[tuple, dict[str, str]] = {}  # verdicts by where the rows stood
         rows = rows_of(self._model, self.say, self._row_changed)
         self._linear = widgets.HTML().add_class("linear")
@@ -198,10 +199,15 @@ class MeasurementPanel(SliderPanel):
         units = {each.name: each.unit for each in self._model.problem.parameters}
         return units | {"n0": "" if len(self.measurement) > 1 else units.get("n0", "")}
 
+    def _first_times(self) -> dict[str, float]:
+        """Time zeros where a fit would begin, by the names of its parameters."""
+        names = [each.name for each in self._model.problem.parameters if each.kind == "time_zero"]
+        return {name: self._model.start[name] for name in names}
+
     def _begin(self) -> None:
         """Put all rows to where they began, marks included."""
         with self._one_redraw():
-            self.densities = self._model.densities
+            self.densities, self._times = self._model.densities, self._first_times()
             for name, row in self.controls.items():
                 row.put(*self._beginning(name))
 
@@ -223,18 +229,19 @@ class MeasurementPanel(SliderPanel):
 
     def _state(self) -> tuple:
         marks = tuple(row.marks for row in self.controls.values())
-        return marks, tuple(float(each) for each in self.densities)
+        return marks, tuple(float(each) for each in self.densities), tuple(self._times.items())
 
     def _put(self, state: tuple) -> None:
-        marks, densities = state
+        marks, densities, times = state
         with self._one_redraw():
-            self.densities = np.array(densities)
+            self.densities, self._times = np.array(densities), dict(times)
             for row, each in zip(self.controls.values(), marks, strict=True):
                 row.put(*each)
 
     def _place(self) -> tuple:
         """Where the curves are drawn: what a fit's errors belong to."""
-        return tuple(row.effective for row in self.controls.values()), tuple(map(float, self.n0))
+        rows = tuple(row.effective for row in self.controls.values())
+        return rows, tuple(map(float, self.n0)), tuple(self._times.values())
 
     def _show_verdicts(self) -> None:
         """Show what a fit said of where the rows stand; elsewhere what the last one said, in grey."""
@@ -249,6 +256,10 @@ class MeasurementPanel(SliderPanel):
     def _law_values(self) -> dict[str, float]:
         return {name: self.controls[name].effective for name in self.law.names}
 
+    def _drawn_with(self) -> dict[str, float]:
+        """Values of the law's parameters and of fitted time zeros."""
+        return self._law_values() | self._times
+
     @in_turn
     def _redraw(self, *, key: str | None = None) -> None:
         """Compute the model where the rows stand; send the picture first, then the numbers."""
@@ -256,7 +267,7 @@ class MeasurementPanel(SliderPanel):
             return
         self._choose_none()
         try:
-            self._shown = self._model.at(self._law_values(), self.n0, self.view.t_curves)
+            self._shown = self._model.at(self._drawn_with(), self.n0, self.view.t_curves)
             png = self.view.draw(self._shown.curves, self._shown.scaled)
         except Exception as failure:  # an own equation may fail in any way; the picture stays
             self.readout.value = "<b>no curve</b>"
@@ -331,7 +342,7 @@ class MeasurementPanel(SliderPanel):
             mode, densities = ("shared", self.densities) if several else ("free", self.n0)
             measurement = measurement.with_quantities(n0=Quantity(densities, mode))
             n0 = {"n0_factor" if several else "n0": self.controls["n0"].value}
-        return fitting.fit(measurement, self._law_values() | n0, law=self.law, fixed=fixed)
+        return fitting.fit(measurement, self._drawn_with() | n0, law=self.law, fixed=fixed)
 
     def _show_fit(self) -> None:
         self._show_values()
@@ -357,6 +368,7 @@ class MeasurementPanel(SliderPanel):
         with self._one_redraw():
             for name in self.law.names:
                 self.controls[name].take(fit.values[name])
+            self._times = {name: float(fit.values[name]) for name in self._times}
             if self.controls["n0"].free.value:
                 self._take_n0(fit)
 
@@ -450,7 +462,7 @@ class MeasurementPanel(SliderPanel):
         curves: dict[int, list[np.ndarray]] = {}
         for number in range(len(guesses), 0, -1):  # the newest first
             guess = guesses[number - 1]
-            values = {name: guess.values[name] for name in self.law.names}
+            values = {name: guess.values[name] for name in self.law.names} | self._times
             try:
                 curves[number] = self._model.at(values, np.array(guess.n0), self.view.t_curves).curves
             except Exception:  # what was kept may have no curve here; it stays in the menu
@@ -473,7 +485,8 @@ class MeasurementPanel(SliderPanel):
             rows.append([row.label, repr(row.effective), words, units.get(name, ""), *marks])
         for each in self._model.problem.parameters:
             if each.kind in _WORDS:
-                rows.append([each.name, repr(self.values[each.name]), "", each.unit, "yes", "settled"])
+                how = "in a fit" if each.kind == "time_zero" else "settled"
+                rows.append([each.name, repr(self.values[each.name]), "", each.unit, "yes", how])
         rows.append(["RMSE", repr(self.rmse), "", self.measurement.signal_unit, "", ""])
         if self.measurement.noise not in ("even", "estimated"):
             rows.append(["RMS of residuals", repr(self._shown.rms_scaled), "", "sigma", "", ""])
