@@ -139,7 +139,7 @@ def test_what_a_refusal_advises_leads_to_a_trace(tmp_path, name):
         options = follow(message, path, options)
         assert options is not None, f"no advice that can be followed: {message}"
     assert len(trace) > 2
-    expected = {*file.signal, *DECAY, *M, *SIGMA, *map(int, DECAY), 1.234}
+    expected = {*file.signal, *DECAY, *M, *SIGMA, *map(int, DECAY), 1.234, 1234}
     expected |= {0.1, 2, 3, 4, *(round(5 - 0.1 * k, 1) for k in range(12))}  # of the matrix
     assert set(trace.signal.tolist()) <= expected
 

@@ -32,11 +32,13 @@ _CLEAR = re.compile(
     r"[fpnuµμ]s|[npu]sec|(?:nano|micro|mikro|pico|piko|femto|milli|mili)s\w+|[纳奈微皮飞毫]秒", re.I
 )
 _TIME = re.compile(
-    r"(?<![^\W_])(?:t|τ|tau|[δΔ∆]t|dt)(?![^\W\d_])|(?<![^\W\d_])(?:times?|timestamp|time[A-Z]\w*)(?![a-z])"
+    r"(?<![^\W_])(?:τ|tau)(?![^\W\d_])|(?<![^\W\d_])(?:times?|timestamp|time[A-Z]\w*)(?![a-z])"
     r"|delay|zeit|temps(?![a-z])|d[ée]lai|tiempo|tempo(?!r)|retard|ritardo|verz[öo]gerung|elapsed|horizontal|x.?axis"
     r"|时间|時間|延迟|延遲|延时|время|задержк|tijd|vertraging|czas|tid(?![a-z])|zaman|čas|(?<![a-z])lag(?![a-z])",
     re.IGNORECASE,
 )
+_SYMBOL = re.compile(r"(?<![^\W_])[δΔ∆d]?t(?![^\W\d_])")  # T is as often a temperature or a transmission
+_OF_SIGNAL = re.compile(r"(?<=[^\W_])\s*[(\[]\s*t\s*[)\]]|/\s*d?t(?![^\W_])")  # n(t), dn/dt
 _MOMENT = re.compile(
     r"(?<![\w^.-])[+-]?\d+(?:[.,]\d+)?\s?(?:[fpnumμ]s(?:ec)?|s|min)$|^[+-]?\d+[.,\d]*\s?[fpnuμm]?s\b"
 )
@@ -129,7 +131,7 @@ def _words_of_unit(text: str) -> list[str]:
         words.append(inside[1])
     if at_end := _AT_END.match(text):
         before, mark = at_end["before"], at_end["mark"]
-        is_rate = "/" in mark and not (_TIME.search(before) or before.lower() in ("x", "τ"))
+        is_rate = "/" in mark and not (_names_time(before) or before.lower() in ("x", "τ"))
         words += [] if is_rate else [at_end["unit"]]
     if glued := _GLUED.fullmatch(text):
         words.append(glued[1])
@@ -175,7 +177,12 @@ def says_time(title: str) -> bool:
     text = plain(title)
     if _MOMENT.search(text):
         return False
-    return bool(_TIME.search(_TIME_IS_NO_PART.sub(" ", text))) or bool(time_unit_only(text))
+    return _names_time(text) or bool(time_unit_only(text))
+
+
+def _names_time(text: str) -> bool:
+    text = _OF_SIGNAL.sub(" ", _TIME_IS_NO_PART.sub(" ", text))
+    return bool(_TIME.search(text) or _SYMBOL.search(text))
 
 
 def time_unit_only(title: str) -> str:
@@ -207,7 +214,7 @@ def says_channel(title: str) -> bool:
 
 
 def _names_a_time(text: str) -> bool:
-    return bool(_TIME.search(_TIME_IS_NO_PART.sub(" ", text))) and not re.search(r"stage|line", text, re.I)
+    return _names_time(text) and not re.search(r"stage|line", text, re.I)
 
 
 def says_spectrum(title: str) -> bool:
