@@ -42,8 +42,8 @@ TWINS = {
     "LabVIEW, X_Columns One": ("labview_one.lvm", {"curve": "Detector"}, "labview_one", (0, 1)),
     "LabVIEW, its other channel": ("labview_one.lvm", {"columns": ("t", "Laser")}, "labview_one", (0, 2)),
     "LabVIEW, X_Columns No": ("labview_no.lvm", {"curve": "Laser"}, "labview_no", (0, 2)),
-    "LabVIEW, X_Columns Multi": ("labview_multi.lvm", {"curve": "Untitled (1)"}, "labview_multi_1", (0, 1)),
-    "LabVIEW, a shorter channel": ("labview_multi.lvm", {"curve": "Untitled (2)"}, "labview_multi_2", (0, 1)),
+    "LabVIEW, X_Columns Multi": ("labview_multi.lvm", {"curve": "Untitled #1"}, "labview_multi_1", (0, 1)),
+    "LabVIEW, a shorter channel": ("labview_multi.lvm", {"curve": "Untitled #2"}, "labview_multi_2", (0, 1)),
     "PicoHarp": ("picoharp.dat", {"curve": 0}, "picoharp", (0, 1)),
     "PicoHarp, another curve": ("picoharp.dat", {"curve": 3}, "picoharp", (0, 2)),
     "SPCM": ("becker_hickl.asc", {"curve": 2}, "becker_hickl", (0, 2)),
@@ -621,3 +621,50 @@ def test_one_of_several_curves_is_asked_for():
             ValueError, match=rf"^{file}: 2 curves; choose one with curve=.*{names}; load_traces"
         ):
             load_trace(HERE / file)
+
+
+@pytest.mark.parametrize("line", ["512", " 512 ", '"512"', "512,", "512;", "512\t"])
+def test_a_column_of_counts_may_be_quoted_and_end_in_a_separator(tmp_path, line):
+    (tmp_path / "a.csv").write_text("\n".join(["Counts", *[line] * 3]))
+    trace = load_trace(tmp_path / "a.csv", channel_width=4, t_unit="ps")
+    assert (trace.t.tolist(), trace.signal.tolist()) == ([0, 4, 8], [512] * 3)
+
+
+@pytest.mark.parametrize("title", ["Chan\tData", "Channel,Counts", '"channel";"counts"'])
+def test_numbers_of_channels_are_not_taken_for_times(tmp_path, title):
+    separator = re.search("[\t,;]", title)[0]
+    rows = [f"{i}{separator}{100 - i}" for i in range(1, 5)]
+    (tmp_path / "a.txt").write_text("\n".join(["Item name: Decay", title, *rows]))
+    with pytest.raises(ValueError, match=r"calls column 1 .* no time; give channel_width=..."):
+        load_trace(tmp_path / "a.txt", t_unit="ns")
+    trace = load_trace(tmp_path / "a.txt", t_unit="ns", channel_width=0.5)
+    assert (trace.t.tolist(), trace.signal.tolist()) == ([0.5, 1, 1.5, 2], [99, 98, 97, 96])
+
+
+def test_labview_files_of_other_layouts(tmp_path):
+    """Commas between the fields, several segments, no header of a segment, UTF-16."""
+    path, rows = tmp_path / "a.lvm", ["0,5", "1,4", "2,3"]
+    top = [
+        "LabVIEW Measurement,",
+        "Separator,Comma",
+        "Decimal_Separator,.",
+        "X_Columns,One",
+        "***End_of_Header***,",
+    ]
+    head = [
+        "",
+        "Channels,1,",
+        "Samples,3,",
+        "X_Dimension,Time,",
+        "X0,0,",
+        "Delta_X,1,",
+        "***End_of_Header***,,",
+    ]
+    names = ["X_Value,PL,Comment"]
+    path.write_text("\n".join([*top, *head, *names, *rows]))
+    assert load_trace(path).signal.tolist() == [5, 4, 3]
+    path.write_text("\n".join([*top, *names, *rows]), encoding="utf-16")
+    assert load_trace(path).t.tolist() == [0, 1, 2]
+    path.write_text("\n".join([*top, *head, *names, *rows, *head, *names, "0,7", "1,6", "2,5"]))
+    trace = load_trace(path, curve="PL of segment 2")
+    assert (trace.signal.tolist(), trace.signal_unit) == ([7, 6, 5], "")

@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.traces.dialects import Dialect
 from helpers.traces.instruments.channels import Curve, as_table, times
-from helpers.traces.instruments.fields import number, numbered, one_column, split
+from helpers.traces.instruments.fields import ONE_COLUMN, bare, number, numbered, one_column, split
 from helpers.traces.instruments.horiba import with_times
 from helpers.traces.instruments.selection import Selection
 from helpers.traces.reading import read_table
@@ -41,9 +41,9 @@ def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
     mark = one_column(lines, decimal)
     if mark is None:
         return with_times(read_table(path, decimal=decimal), width, "")
-    first = next(i for i, (_, line) in enumerate(lines) if number(line, mark) is not None)
+    first = next(i for i, (_, line) in enumerate(lines) if number(bare(line), mark) is not None)
     body = lines[first:-1] if _END.fullmatch(lines[-1][1]) else lines[first:]
-    values, rows, texts = split(body, Dialect("\n", mark), 1)
+    values, rows, texts = split(body, Dialect(ONE_COLUMN, mark), 1)
     t = times(np.arange(len(rows)), width)
     curve = Curve("counts", t, values[:, 0], rows, {i: text for (i, _), text in texts.items()})
     return as_table(path.name, [curve], selection, "")

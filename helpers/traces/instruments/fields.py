@@ -12,6 +12,7 @@ import numpy as np
 from helpers.traces.dialects import Dialect, recognise
 from helpers.traces.texts import shown
 
+ONE_COLUMN = "\n"  # a separator that no line holds
 Lines = Sequence[tuple[int, str]]  # with their row in the file, from 1
 
 _NUMBERS = {".": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)}
@@ -49,7 +50,18 @@ def one_column(lines: Lines, decimal: str | None = None) -> str | None:
     '.'
     """
     mark = decimal or "."
-    return mark if 2 * sum(number(line, mark) is not None for _, line in lines) > len(lines) else None
+    return mark if 2 * sum(number(bare(line), mark) is not None for _, line in lines) > len(lines) else None
+
+
+def bare(line: str) -> str:
+    """Return a line of a single column without quotes, and without separators at its end.
+
+    Examples
+    --------
+    >>> bare(' "512",')
+    '512'
+    """
+    return line.strip().rstrip(",;\t ").strip("\"'")
 
 
 def columns(
@@ -64,7 +76,7 @@ def columns(
     """
     mark = one_column(lines, decimal)
     if mark is not None:
-        return split(lines, Dialect("\n", mark), 1)
+        return split(lines, Dialect(ONE_COLUMN, mark), 1)
     dialect, width = recognise(file, [line for _, line in lines], decimal)
     return split(lines, dialect, width)
 
@@ -76,7 +88,8 @@ def split(
     values = np.full((len(lines), width), np.nan)
     texts = {}
     for i, (_, line) in enumerate(lines):
-        for j, text in enumerate(dialect.fields(line)[:width]):
+        cells = [bare(line)] if dialect.separator == ONE_COLUMN else dialect.fields(line)[:width]
+        for j, text in enumerate(cells):
             value = number(text, dialect.decimal)
             if value is not None:
                 values[i, j] = value

@@ -23,7 +23,8 @@ from helpers.traces.texts import read_lines, shown, warn
 from helpers.units import is_time
 
 MARK = re.compile(r"\A\s*LabVIEW Measurement", re.IGNORECASE)
-_END = re.compile(r"\s*\*\*\*End_of_Header\*\*\*\s*", re.IGNORECASE)
+_END = re.compile(r"\s*\*\*\*End_of_Header\*\*\*[\s,;]*", re.IGNORECASE)
+_SEPARATOR = re.compile(r"\s*Separator[\t,; ]+(\w+)", re.IGNORECASE)
 _SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": ""}
 
 
@@ -55,10 +56,9 @@ def read(path: Path, selection: Selection, decimal: str | None = None) -> Table:
         raise ValueError(
             f"{file}: the line '***End_of_Header***' is missing, the file is cut short; copy it again"
         )
-    top = _entries(lines[1:start], "\t")
-    separator = _SEPARATORS.get(_one(top, "separator", "Tab").lower(), "\t")
-    if separator != "\t":
-        top = _entries(lines[1:start], separator)
+    said = next(filter(None, (_SEPARATOR.match(line) for _, line in lines[:start])), None)
+    separator = _SEPARATORS.get(said[1].lower() if said else "tab", "\t")
+    top = _entries(lines[1:start], separator)
     mark = _one(top, "decimal_separator", decimal or ".") or "."
     if mark not in (".", ",") or (decimal and mark != decimal):
         raise ValueError(
@@ -140,7 +140,7 @@ def _curves(
     # An empty first field stands for the times that X_Columns No leaves out.
     body = [(row, line if separator else line.strip()) for row, line in segment.body]
     values, rows, texts = split(body, dialect, len(names))
-    ends = f" ({number_of_segment})" if number_of_segment else ""
+    ends = f" of segment {number_of_segment}" if number_of_segment else ""
     units = head.get("y_unit_label", [])
     _warn_of_missing_rows(file, head, len(rows))
     curves = []
@@ -214,6 +214,6 @@ def _distinct(curves: list[Curve]) -> list[Curve]:
     result = []
     for curve in curves:
         seen[curve.label] = seen.get(curve.label, 0) + 1
-        label = curve.label if labels.count(curve.label) == 1 else f"{curve.label} ({seen[curve.label]})"
+        label = curve.label if labels.count(curve.label) == 1 else f"{curve.label} #{seen[curve.label]}"
         result.append(Curve(label, curve.t, curve.signal, curve.rows, curve.texts, curve.unit))
     return result
