@@ -148,6 +148,8 @@ def profile(fit: Fit, names: str | Iterable[str] | None = None, *, points: int =
     Intervals are those of a likelihood-ratio test. Where a bound is near its thresholds are simulated in the
     linearised problem; they are never below the textbook's (3.84 for 95 %, or Student's t² where the noise is
     estimated), so that no interval is shorter than that of MINOS. With a robust loss they are approximate.
+    Of counts Δ is the rise of the deviance: ±√Δ at the truth is standard normal for some fifty counts
+    already, where (value − truth)/error is not, so that the interval is to be taken and not the error.
     Where the noise is unknown Δ is scaled with its estimate; with hardly a point to spare nothing is
     determined. Source: Venzon &
     Moolgavkar (1988), "A method for computing profile-likelihood-based confidence intervals".
