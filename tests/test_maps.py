@@ -184,7 +184,8 @@ def test_hard_pixels_are_nowhere_silently_above_the_lowest_minimum(kind):
     found = fit_many(y, t)
     for k in np.flatnonzero(found.converged):
         starts = [None, (0, *rates[:, k])]
-        lowest = min(fit(Trace(t, y[k]), each).cost for each in starts)
+        alone = Measurement(Trace(t, y[k]), noise="even")
+        lowest = min(fit(alone, each).cost for each in starts)
         assert found.cost[k] <= lowest * (1 + 1e-6)
     assert found.converged.mean() > 0.7
 
@@ -309,7 +310,8 @@ class TestRequests:
             ({"fixed": ("k9",)}, "the parameters are G, k1, k2, k3, n0"),
             ({"guess": {"k9": 1}}, "there is no k9"),
             ({"sigma": np.ones(3)}, "one for each time"),
-            ({"sigma": 0.0}, "positive number"),
+            ({"sigma": 0.0}, "positive"),
+            ({"sigma": np.ones(SHAPE)}, "one for each point, np.broadcast_to"),
             ({"sigma": 1.0, "noise": "even"}, "give one of the two"),
             ({"noise": "poisson"}, "counts"),
             ({"mask": np.ones(5, bool)}, "True for those to fit"),
@@ -322,6 +324,12 @@ class TestRequests:
     def test_of_options(self, options, words):
         with pytest.raises(ValueError, match=words):
             fit_many(noisy(), T, **options)
+
+    def test_of_what_no_one_knows(self):
+        with pytest.raises(TypeError, match="there is no foo"):
+            fit_many(noisy(), T, foo=1)
+        with pytest.raises(ValueError, match="holds no pixel"):
+            fit_many(noisy()[:0], T)
 
     def test_of_a_pixel_outside(self):
         found = fit_many(noisy(), T)

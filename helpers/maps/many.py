@@ -50,7 +50,8 @@ def fit_many(
     sigma : number, shape (m,), or shape of the data, optional
         Standard errors.
     noise : {"poisson", "sigma", "even", "estimated"}, optional
-        As in `Measurement`: "sigma" where there are standard errors, else "even".
+        As in `Measurement`, but "even" where nothing is known: an estimate of how the noise depends on the
+        signal takes several fits of each pixel, one by one.
     fixed, guess
         As in `helpers.fitting.fit`; one guess for all pixels.
     mask : array of bool, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 import warnings
 from collections.abc import Mapping
@@ -58,6 +59,8 @@ def understood(data: Any, t: Any, sigma: Any, options: Mapping[str, Any]) -> Und
     if isinstance(data, Measurement):
         return _of_measurement(data, t, sigma, options)
     pixels = pixels_of(data, t, sigma, t_unit, signal_unit)
+    if not pixels.count:
+        raise ValueError(f"data: an array of shape {(*pixels.shape, len(pixels.t))} holds no pixel")
     n0 = _image_of(options.get("n0"), pixels)
     if n0 is not None:
         options["n0"] = float(np.nanmean(np.where(n0 > 0, n0, np.nan)))
@@ -73,7 +76,10 @@ def understood(data: Any, t: Any, sigma: Any, options: Mapping[str, Any]) -> Und
             floor=_number(options, "sigma_floor"),
         )
     counted = options.get("noise", "poisson" if options.get("kind") == "TRPL counts" else None) == "poisson"
+    if pixels.sigma is None and pixels.relative is None and not counted and not options.get("noise"):
+        options["noise"] = "even"  # to estimate how it depends on the signal, each pixel needs several fits
     trace = _typical(pixels, counted)
+    _refuse_unknown(options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a mean that no pixel has
         pattern = Measurement(trace, **options)
@@ -118,6 +124,15 @@ def _image_of(n0: Any, pixels: Pixels) -> np.ndarray | None:
     return values
 
 
+def _refuse_unknown(options: Mapping[str, Any]) -> None:
+    known = set(inspect.signature(Measurement).parameters) - {"traces"}
+    if unknown := sorted(set(options) - known):
+        raise TypeError(
+            f"fit_many: there is no {', '.join(unknown)}; besides its own arguments it knows t_unit,"
+            f" signal_unit, {', '.join(sorted(known))}"
+        )
+
+
 def _number(options: Mapping[str, Any], name: str) -> float:
     value = options.get(name)
     return float(value) if isinstance(value, numbers.Real) else 0.0  # what is no number is refused later
@@ -126,8 +141,6 @@ def _number(options: Mapping[str, Any], name: str) -> float:
 def _typical(pixels: Pixels, counted: bool) -> Trace:
     """Return the mean of a few usable pixels (of counts their sum); a made-up decay where there are none."""
     which = pixels.sample()
-    if not len(which):
-        raise ValueError("data: the array holds no pixel")
     rows, sigma = pixels.rows(which), None if pixels.relative is not None else pixels.sigmas(which)
     codes = unusable(rows, sigma, counted)
     if counted and len(codes) and (codes == CODES["no counts"]).all():

@@ -171,6 +171,11 @@ def _checked_times(t, shape: tuple[int, ...]) -> np.ndarray:
 def _check_sigma(sigma, shape: tuple[int, ...]) -> None:
     if sigma is None or tuple(np.shape(sigma)) in ((), shape[-1:], shape):
         return
+    if tuple(np.shape(sigma)) in (shape[:-1], (*shape[:-1], 1)):
+        raise ValueError(
+            f"sigma has the shape {tuple(np.shape(sigma))}, one number for each pixel: give one for each"
+            " point, np.broadcast_to(sigma.reshape(*data.shape[:-1], 1), data.shape)"
+        )
     raise ValueError(
         f"sigma has the shape {tuple(np.shape(sigma))}: give one number, one for each time {shape[-1:]},"
         f" or one for each point {shape}"

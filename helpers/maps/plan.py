@@ -106,7 +106,8 @@ def planned(pattern: Measurement, columns: np.ndarray, fixed, guess) -> Plan:
     Examples
     --------
     >>> from helpers.traces import Trace
-    >>> planned(Measurement(Trace([0, 1, 2], [4, 2, 1], name="a")), np.arange(3), ("G",), None)
+    >>> pattern = Measurement(Trace([0, 1, 2], [4, 2, 1], name="a"), noise="even")
+    >>> planned(pattern, np.arange(3), ("G",), None)
     Plan(Measurement('a': 1 trace, density, even noise), side by side)
     """
     parameters = parameters_of(RateLaw(), pattern)

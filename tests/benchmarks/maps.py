@@ -74,6 +74,8 @@ def single(t, y, options):
     options = dict(options)
     sigma = options.pop("sigma", None)
     sigmas = None if sigma is None else np.full(len(t), sigma)
+    if sigma is None:
+        options.setdefault("noise", "even")
     return fit(Measurement(Trace(t, y.astype(float), sigmas), **options))
 
 
