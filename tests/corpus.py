@@ -179,6 +179,7 @@ def of_units():
         "The time is measured in microseconds after the pulse.": "us",
         "# Column 1: Time (us)\n# Column 2: PL": "us",
         "timeus,n": "us",
+        "XUNIT us": "us",
         "Zeit;Signal\nms;V\n".replace(";", ","): "ms",
     }
     for k, (lines, unit) in enumerate(above.items()):

@@ -17,7 +17,7 @@ _FEWEST_WIDE = 3  # rows that end in an empty cell later, as columns of unequal 
 _WITH_GAPS, _WITH_WORDS = 0.2, 0.02  # weights of such rows
 BLANKS = " \t\v\f"
 _KNOWN_ERRORS = (  # of several languages; the general form is in capitals in all of them
-    r"#(?:N/?A|n/a|NV|N/D!?|N/B|I/T|H/T|Н/Д|YOK|GETTING_DATA|(?:\w+)/0!?|[¡¿]?[^\W\d_a-z]+[!?])"
+    r"#(?:N/?A|n/a|NV|N/D!?|N/B|I/T|H/T|Н/Д|YOK|GETTING_DATA|[¡¿]?\w+/0!?|[¡¿]?[^\W\d_a-z]+[!?])"
     r"|(?:Err|Fehler|Erreur):\d+"
 )
 SPREADSHEET_ERROR = re.compile(_KNOWN_ERRORS)
@@ -69,6 +69,8 @@ class Dialect(NamedTuple):
         first, *others = self.fields(line) or [""]
         if SPREADSHEET_ERROR.fullmatch(first) and len(others) < width:
             return not all(self._is_cell(field) for field in others) and 1 + len(others) < width
+        if self.separator and others and all(field.startswith("#") for field in (first, *others)):
+            return 1 + len(others) != width  # "# N/A,# N/A"
         is_row = 1 + len(others) == width and all(self._is_cell(field) for field in others)
         is_cut = self.separator or len(first) > 1  # between blanks, "# 5" is a comment
         return not (is_row and is_cut and CELL_ERROR.fullmatch(first))
@@ -166,6 +168,13 @@ def _why_no_rows(file: str, lines: list[str]) -> str:
         )
     if start.startswith(("{", "[")) and not re.fullmatch(r"\[[^\]]*\]", start):
         return f"{file}, row {filled[0][0]}: JSON or its like, no table of numbers; export the table as CSV"
+    cells = [(row, cell.strip("\"' ")) for row, line in filled for cell in re.split(r"[,;\t]", line)]
+    if error := next(((row, cell) for row, cell in cells if SPREADSHEET_ERROR.fullmatch(cell)), None):
+        return (
+            f"{file}, row {error[0]}: {shown(error[1])} is a spreadsheet's error, and no row holds numbers"
+            " in two"
+            " columns; repair the formulas and export the table again"
+        )
     data = [(row, line) for row, line in filled if not line.startswith(_MARKS)]
     if not data:
         return f"{file}: comments only, no numeric rows; the data is empty"

@@ -124,6 +124,9 @@ def is_about_an_axis(fields: tuple[str, ...]) -> bool:
 def _first_two(text: str) -> tuple[str, str]:
     fields = [field.strip(" \"'") for field in _FIELDS.split(text[:200])]
     fields = [field for field in fields if field]
+    words = text[:200].split()
+    if len(fields) == 1 and len(words) == 2 and _KEY.fullmatch(words[0]):
+        return words[0], words[1]
     return fields[0] if fields else "", fields[1] if len(fields) > 1 else ""
 
 

@@ -33,7 +33,7 @@ _NO_VALUE = re.compile(r"\W*|=.*|[+-]?(nan|inf|infinity)\b.*|n/?a|null|none|true
 _CUT_THOUSANDS = re.compile(r"[^,]*,[+-]?[1-9][0-9]{0,2},[0-9]{3}(\.[0-9]*)?")
 _NOT_ZERO = re.compile(r"[+-]?[0.]*[1-9]")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
-_END = re.compile(r"[\W_]*(end|ende|fin|fine|eof|end of (data|file))[\W_]*", re.IGNORECASE)
+_END = re.compile(r"[\W_]*(end|ende|fin|fine|eof)( of)?( \w+){0,2}[\W_]*", re.IGNORECASE)
 
 
 def read_table(path: str | Path, *, decimal: str | None = None) -> Table:
