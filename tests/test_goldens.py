@@ -67,6 +67,15 @@ def test_the_sample_is_fitted_as_before(decay, loss, key, fixed, number):
     assert found.reduced_chi2 == pytest.approx(golden["reduced_chi2"], rel=1e-6)
 
 
+@pytest.mark.parametrize(("key", "fixed"), [("free_G", ()), ("fixed_G", None)])
+def test_the_sample_is_weighed_by_default(decay, key, fixed):
+    """Not of the first edition: the noise of the sample, 0.3 % and 0.3, is found in its residuals."""
+    golden, found = SAMPLE["estimated"][key], fit(decay, fixed=fixed)
+    assert found.converged
+    agrees(found, golden, values=0.01, errors=1e-3, cost=1e-3)
+    assert found.noise == golden["noise"]
+
+
 def series(which=slice(None), **options):
     names = [f"fluence_series_{fluence}uJ.csv" for fluence in ("0.2", "1", "5", "25")][which]
     traces = [load_trace(DATA / name, t_unit="ns", signal_unit="counts") for name in names]
