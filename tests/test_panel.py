@@ -1129,6 +1129,13 @@ class TestTwoPanelsOnOneFile:
         assert "deleted elsewhere" in other.message.value
         assert other.kept == []
 
+    def test_what_was_read_stays_when_the_file_is_gone(self, one):
+        one.buttons["keep"].click()
+        one.path.unlink()
+        one.buttons["reset"].click()
+        one.menu.value = 0
+        assert len(one.kept) == 1
+
     def test_of_very_many_the_newest_are_drawn_and_the_picture_says_so(self, one):
         values = {name: float(value) for name, value in one.values.items() if name in one.law.names}
         many = {f"number {j}": values | {"k1": 1e-3 * j} for j in range(1, 3001)}

@@ -377,7 +377,8 @@ class SliderPanel(widgets.VBox):
 
     def _follow_file(self) -> None:
         """Show what another panel has kept or deleted in the file since it was read here."""
-        if self._kept_state() == self._seen_state:
+        state = self._kept_state()
+        if state is None or state == self._seen_state:  # of a file that is gone, what was read stays
             return
         chosen = None if self._chosen is None else self.kept[self._chosen]
         self._read_kept()
