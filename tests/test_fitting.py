@@ -36,6 +36,11 @@ def simulated(rates=TRUE, n0=800.0, span=480.0, points=400, noise=0.005, seed=0,
     return Trace(t, signal, errors if sigma else None, name="simulated")
 
 
+def alike(trace):
+    """Measurement whose points all count alike."""
+    return Measurement(trace, noise="even")
+
+
 def named(rates, **others):
     return dict(zip(PARAMETERS, rates, strict=False)) | others
 
@@ -56,7 +61,7 @@ class TestMinimum:
         trace, rng = TRACES[name](), np.random.default_rng(0)
         sizes = natural_rates(trace.elapsed[-1], trace.signal.max())
         starts = [Rates(*(10 ** rng.uniform(-3, 3, 4) * sizes)) for _ in range(60)]
-        fits = fit_from_guesses(trace, starts, fixed=(), progress=False)
+        fits = fit_from_guesses(alike(trace), starts, fixed=(), progress=False)
         best = min(each.cost for each in fits)
         reached = [each.cost <= best * (1 + 1e-6) for each in fits]
         assert not [each for each, same in zip(fits, reached, strict=True) if each.converged and not same]
@@ -73,7 +78,7 @@ class TestMinimum:
             return n[:, 0] - trace.signal
 
         wanted = least_squares(residuals, [2.0, 0.5, 2, 1.0], bounds=(0, np.inf), xtol=1e-12, ftol=1e-12)
-        found = fit(trace, Rates(k1=1e-3, k2=5e-4, k3=1.2e-7))
+        found = fit(alike(trace), Rates(k1=1e-3, k2=5e-4, k3=1.2e-7))
         assert found.cost == pytest.approx(wanted.cost, rel=1e-6)
         np.testing.assert_allclose(np.array(found.values)[1:], wanted.x * scales, rtol=2e-3)
 
@@ -102,10 +107,11 @@ class TestMinimum:
 
     def test_aicc_by_hand(self):
         """Burnham & Anderson (2002), section 2.4: an unknown noise is a parameter, a known one is none."""
-        unknown = fit(simulated(points=30))
+        unknown = fit(alike(simulated(points=30)))
         assert unknown.parameters == 5
         wanted = 30 * np.log(2 * unknown.cost / 30) + 2 * 5 + 2 * 5 * 6 / (30 - 5 - 1)
         assert unknown.aicc == pytest.approx(wanted)
+        assert fit(simulated(points=80)).parameters == 4 + 3  # three numbers say how the noise grows
         known = fit(simulated(points=30, sigma=True))
         assert known.aicc == pytest.approx(2 * known.cost + 2 * 4 + 2 * 4 * 5 / (30 - 4 - 1))
         assert fit(Trace([0, 1], [2, 1]), [0, 1, 0, 0]).aicc == np.inf
