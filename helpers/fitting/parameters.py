@@ -89,6 +89,8 @@ def quantity_of(measurement: Measurement, kind: str) -> Quantity:
 
 def _of_law(coefficient, measurement: Measurement) -> Parameter:
     name, order = coefficient.name, coefficient.order
+    if coefficient.is_density:
+        return Parameter(name, name, lower=coefficient.lower, **_units("n0", measurement))
     if order is None:
         return Parameter(name, name, unit=coefficient.unit, lower=coefficient.lower)
     t, density = measurement.t_unit or "time", measurement.density_unit or "signal"

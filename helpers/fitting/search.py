@@ -66,7 +66,9 @@ def find_minimum(
     With `likelihoods`, those of another fit to the same traces, the noise is not estimated again.
     """
     if not isinstance(law, Law):
-        raise ValueError(f"law = {law!r:.60}: give RateLaw(), or Equation(function, names) of a function")
+        raise ValueError(
+            f"law = {law!r:.60}: give RateLaw(), TrapLaw(), or Equation(function, names) of a function"
+        )
     parameters = parameters_of(law, measurement)
     held = chosen(law.held if fixed is None else fixed, parameters, "fixed")
     _refuse_open_scale(measurement, law, held)
@@ -297,6 +299,6 @@ def _seen_by(problem: Problem, x: np.ndarray, j: int) -> float:
     states, _ = problem.law.start(np.array(values), n0)
     with np.errstate(all="ignore"):
         start, _ = problem.measurement.observable.signal(
-            states if problem.law.states == 1 else states[None, :]
+            states if problem.law.states == 1 else states[None, :], problem.law.trapped
         )
         return float(np.abs(scale * start[0]) / (np.abs(signal).max() or 1.0))

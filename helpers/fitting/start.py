@@ -259,10 +259,15 @@ def _are_numbers(values) -> bool:
 
 
 def _of_law(measurement, law: Law, given, held) -> dict[str, float]:
+    if measurement.observable.is_quadratic:
+        law.refuse_doping(measurement.observable.p0)
     missing = [name for name in law.names if name not in given]
     if not missing:
         return {name: given[name] for name in law.names}
     if not isinstance(law, RateLaw):
+        density = float(np.exp(np.mean(np.log(np.maximum(initial_densities(measurement), 1e-300)))))
+        if (found := law.from_rates(suggest(measurement), density)) is not None:
+            return found | {name: given[name] for name in law.names if name in given}
         raise ValueError(
             f"give a guess for {', '.join(missing)}: an equation of your own has no automatic one"
         )

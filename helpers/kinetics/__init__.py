@@ -5,6 +5,8 @@ rate_law        `RateLaw`, `Rates`, `solve`: dn/dt = G − k1·n − k2·n² −
 exact_solution  the integrals behind it
 equation        `Equation`: any function f(t, n, args) that the user writes
 integration     its solutions by LSODA
+traps           `TrapLaw`: finite traps with release, of two states
+collocation     its solutions with sensitivities
 """
 
 from helpers.kinetics.equation import Equation
@@ -24,6 +26,7 @@ from helpers.kinetics.rate_law import (
     solve,
     solve_with_jacobian,
 )
+from helpers.kinetics.traps import TrapLaw
 
 __all__ = [
     "RATES",
@@ -32,6 +35,7 @@ __all__ = [
     "Law",
     "RateLaw",
     "Rates",
+    "TrapLaw",
     "checked_density",
     "density_of_best_yield",
     "equilibrium",

@@ -22,17 +22,20 @@ class Coefficient:
         Lower bound; -inf for a parameter of any sign.
     unit : str, optional
         Unit where there is no order.
+    is_density : bool
+        Whether it is a density itself, in the measurement's unit.
 
     Examples
     --------
     >>> Coefficient("k2", order=2)
-    Coefficient(name='k2', order=2, lower=0.0, unit='')
+    Coefficient(name='k2', order=2, lower=0.0, unit='', is_density=False)
     """
 
     name: str
     order: int | None = None
     lower: float = 0.0
     unit: str = ""
+    is_density: bool = False
 
 
 class Law(ABC):
@@ -45,6 +48,9 @@ class Law(ABC):
     parameters : tuple of Coefficient
     excited : tuple of int
         States to which a pulse adds the density n0; the first of them is what a density signal shows.
+    trapped : tuple of int
+        States that cannot move or emit, but leave a partner in the other band: luminescence goes with
+        n·(n + p0 + Σ of them).
     held : tuple of str
         Parameters that a fit holds unless it is asked otherwise.
     droppable : tuple of str
@@ -60,6 +66,7 @@ class Law(ABC):
     parameters: tuple[Coefficient, ...]
     states: int = 1
     excited: tuple[int, ...] = (0,)
+    trapped: tuple[int, ...] = ()
     held: tuple[str, ...] = ()
     droppable: tuple[str, ...] = ()
     accuracy: float = 1e-13
@@ -126,6 +133,14 @@ class Law(ABC):
     def slowed(self, x: np.ndarray, free: np.ndarray, first: float) -> np.ndarray:
         """Parameters x (in natural sizes) that the data resolve; x itself where nothing is to be done."""
         return x
+
+    def from_rates(self, rates, density: float) -> dict[str, float] | None:
+        """Return a guess from the rate law's G, k1, k2, k3 and a typical density, if there is one."""
+        return None
+
+    def refuse_doping(self, p0: float) -> None:
+        """Raise ValueError where the law takes another doping than that of the light, p0."""
+        return
 
     def form(self, values: np.ndarray):
         """Values in the form in which users of this law give and read them."""

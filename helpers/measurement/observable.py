@@ -142,13 +142,15 @@ class Observable:
         power = _FORMS[self.kind].power
         return density_unit if power == 1 else f"({density_unit})^{power}"
 
-    def signal(self, n) -> tuple[np.ndarray, np.ndarray]:
+    def signal(self, n, trapped: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
         """Signal S(n) in units of the scale, and its slope dS/dn.
 
         Parameters
         ----------
         n : array_like, shape (m,) or (m, s)
             Densities; of several states all but "own" see the first.
+        trapped : tuple of int
+            States whose partners in the other band photoluminescence meets, too: n·(n + p0 + Σ n_t).
 
         Returns
         -------
@@ -160,12 +162,21 @@ class Observable:
             return self._own(n)
         seen = n if n.ndim == 1 else n[:, 0]
         form = _FORMS[self.kind]
+        if self.is_quadratic and trapped and n.ndim == 2:
+            return self._with_trapped(n, trapped, sign)
         value, by_seen = form.value(seen, self.p0), form.slope(seen, self.p0)
         if n.ndim == 1:
             return sign * value, sign * by_seen
         slope = np.zeros_like(n)
         slope[:, 0] = sign * by_seen
         return sign * value, slope
+
+    def _with_trapped(self, n: np.ndarray, trapped: tuple[int, ...], sign: int):
+        partners = n[:, 0] + self.p0 + n[:, trapped].sum(axis=1)
+        slope = np.zeros_like(n)
+        slope[:, 0] = partners + n[:, 0]
+        slope[:, trapped] = n[:, :1]
+        return sign * n[:, 0] * partners, sign * slope
 
     def _own(self, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         value, columns = self._called(n), n[:, None] if n.ndim == 1 else n

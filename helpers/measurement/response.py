@@ -147,7 +147,7 @@ class Clock:
         n, slopes = law.solve(nodes, start, values, wanted=np.append(wanted[:count], moved), steps=steps)
         derivatives = slopes[:, :, count:] @ by_start
         derivatives[:, :, :count] += slopes[:, :, :count]
-        signal, by_state = observable.signal(n[:, 0] if law.states == 1 else n)
+        signal, by_state = observable.signal(n[:, 0] if law.states == 1 else n, law.trapped)
         return signal, np.einsum("ms,msq->mq", by_state.reshape(n.shape), derivatives)
 
     def _over_dark(self, law, observable, values, signal, derivatives, later):
@@ -209,7 +209,7 @@ def _shifts(response: Response, period: float | None, u: np.ndarray) -> list[flo
 def _before(law: Law, observable: Observable, values) -> tuple[float, np.ndarray]:
     """Signal of the state in the dark, before a single pulse, and its derivatives by the values and n0."""
     states, by_values = law.before(values)
-    dark, by_state = observable.signal(states if law.states == 1 else states[None, :])
+    dark, by_state = observable.signal(states if law.states == 1 else states[None, :], law.trapped)
     return float(np.ravel(dark)[0]), np.append(by_state.reshape(1, -1) @ by_values, [[0.0]], axis=1)
 
 

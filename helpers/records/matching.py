@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from helpers.kinetics import RateLaw
+from helpers.kinetics import RateLaw, TrapLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
 from helpers.records.stamps import SELDOM, DataStamp, LawStamp, described, fingerprint, law_stamp
@@ -29,10 +29,15 @@ def refuse_other_data(stamps: tuple[DataStamp, ...], measurement: Measurement) -
             )
 
 
-def same_law(saved: LawStamp, law: Law | None) -> Law:
-    """Return the law of a saved fit; ValueError where another one, or none for an equation, is given."""
+def same_law(saved: LawStamp, law: Law | None, p0: float = 0.0) -> Law:
+    """Return the law of a saved fit; ValueError where another one, or none for an equation, is given.
+
+    `p0` is the measurement's doping, which ready-made laws take.
+    """
     if law is None and saved.kind == "rate law":
         return RateLaw()
+    if law is None and saved.kind == "traps":
+        law = TrapLaw(p0)
     if law is None:
         raise ValueError(f"the saved fit is one of the equation {saved.name!r}: give it as law=Equation(…)")
     given = law_stamp(law)

@@ -82,7 +82,7 @@ def _law_of(content: dict) -> LawStamp:
     names = entries.array(content, "parameters")
     source = entries.take(content, "source_hash")
     return LawStamp(
-        kind=entries.text(content, "kind", choices=("rate law", "equation")),
+        kind=entries.text(content, "kind", choices=("rate law", "traps", "equation")),
         name=entries.text(content, "name"),
         parameters=tuple(entries.text({"law.parameters": name}, "law.parameters") for name in names),
         source_hash=None if source is None else entries.text(content, "source_hash"),

@@ -94,7 +94,7 @@ class FitRecord:
         """
         measurement = as_measurement(measurement)
         refuse_other_data(self.traces, measurement)
-        law = same_law(self.law, law)
+        law = same_law(self.law, law, measurement.observable.p0)
         refuse_other_measurement(self.measurement, measurement)
         status, guess = np.array(self.status), dict(self.guess)
         free = status != "fixed"

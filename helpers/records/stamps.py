@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.kinetics import RateLaw
+from helpers.kinetics import RateLaw, TrapLaw
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement
 from helpers.measurement.instrument import Response
@@ -34,7 +34,7 @@ class DataStamp:
 
 @dataclass(frozen=True)
 class LawStamp:
-    """Which law was fitted: "rate law" or "equation", its name, parameters and the hash of its source."""
+    """Which law was fitted: "rate law", "traps" or "equation", its name, parameters, hash of its source."""
 
     kind: str
     name: str
@@ -79,7 +79,7 @@ def law_stamp(law: Law) -> LawStamp:
     >>> law_stamp(RateLaw()).parameters
     ('G', 'k1', 'k2', 'k3')
     """
-    kind = "rate law" if isinstance(law, RateLaw) else "equation"
+    kind = "rate law" if isinstance(law, RateLaw) else "traps" if isinstance(law, TrapLaw) else "equation"
     return LawStamp(kind, law.key, law.names, getattr(law, "source_hash", None))
 
 
