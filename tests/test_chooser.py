@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import openpyxl
 import pytest
 
 from helpers.chooser import MeasurementChooser
@@ -94,6 +95,35 @@ class TestUnderstood:
             assert "unit of the times" in form.message.value
             answer(form, t_unit="ps")
         assert "Understood" in form.message.value
+
+
+class TestAskedByTheReader:
+    """A sheet or a curve is asked for when the reader of files asks, and goes into the description."""
+
+    def test_the_sheet_of_a_workbook(self, tmp_path):
+        t, counts_ = counted()
+        book = openpyxl.Workbook()
+        for sheet in (book.active, book.create_sheet("Film A")):
+            for row in [("t (ns)", "counts"), *zip(t.tolist(), counts_.tolist(), strict=True)]:
+                sheet.append(row)
+        book.save(tmp_path / "book.xlsx")
+        form = MeasurementChooser(tmp_path)
+        form.take("book.xlsx")
+        assert "several sheets" in form.message.value
+        shown = {key for key, entry in form.entries.items() if entry.layout.display != "none"}
+        assert shown == {"sheet"}
+        answer(form, sheet="Film A")
+        answer(form, p0_cm3="0", repetition_Hz="single")
+        form.write.click()
+        found = load_measurement(tmp_path / "book.toml")
+        np.testing.assert_array_equal(found.traces[0].signal[-5:], counts_[-5:])
+        assert 'sheet = "Film A"' in (tmp_path / "book.toml").read_text(encoding="utf-8")
+
+    def test_another_file_begins_without_those_answers(self, chooser, tmp_path):
+        chooser.entries["decimal"].value = "."
+        write(tmp_path / "other.csv", *counted(seed=3))
+        chooser.take("other.csv")
+        assert chooser.entries["decimal"].value == ""
 
 
 class TestRefused:

@@ -54,6 +54,12 @@ _FILM_WORDS = {
     "reflection": "reflected share (0–1)",
 }
 _EXAMPLES = {"TRPL counts": "counts", "TA": "mOD", "TRMC": "S/cm", "density": "10^16 cm^-3"}
+_READING = {
+    "decimal": "Decimal mark (. or ,):",
+    "sheet": "Sheet of the workbook:",
+    "curve": "Curve in the file:",
+    "channel_width": "Time of a channel:",
+}
 _LABEL = {"description_width": "190px"}
 _WIDE = {"width": "560px", "max_width": "100%"}
 _DPI = 90
@@ -86,7 +92,8 @@ class MeasurementChooser(widgets.VBox):
         self.folder = Path(folder)
         self.path: Path | None = None
         self.fit: Fit | None = None
-        self._files: list[Path] = []
+        self._picked: list[Path] = []  # what the user chose
+        self._files: list[Path] = []  # the same, once all of it has been read
         self._previews: list[Preview] = []
         self._busy = False
         # What was picked waits here until the description is written.
@@ -117,6 +124,7 @@ class MeasurementChooser(widgets.VBox):
         self.listed = widgets.SelectMultiple(description="or in data/:", rows=4, style=_LABEL, layout=_WIDE)
         self.again = widgets.Button(description="Look again", tooltip="List the files of data/ once more")
         self.entries: dict[str, Any] = {
+            **{key: self._text(words) for key, words in _READING.items()},
             "kind": self._menu(
                 "What was measured:", [(NOT_CHOSEN, ""), *((_KIND_WORDS[each], each) for each in KINDS)]
             ),
@@ -196,6 +204,9 @@ class MeasurementChooser(widgets.VBox):
             self._say(str(failure), "error")
 
     def _say(self, words: str, kind: str = "note") -> None:
+        for key in _READING:  # an entry appears when the reader of files asks for it
+            if self._picked and f"{key}=" in words.replace(" = ", "="):
+                self.entries[key].layout.display = self._below.layout.display = ""
         colour = {"error": "#b3261e", "note": "inherit"}[kind]
         self.message.value = f'<p role="status" style="color: {colour}">{html.escape(words)}</p>'
 
@@ -216,13 +227,31 @@ class MeasurementChooser(widgets.VBox):
     def _read(self, files: list[Path]) -> None:
         """Read the files and fill in what they say; the first one stands for all in the menus."""
         self.outcome.value = ""
-        self._files, self._previews = [], []
+        if files != self._picked:
+            self._clear_reading()
+        self._picked, self._files, self._previews = files, [], []
         self._show()
-        self._previews = [preview(path) for path in files]
+        self._previews = [preview(path, **self._how_to_read()) for path in files]
         self._files = files
         self._fill_in()
         self._show()
         self._check()
+
+    def _clear_reading(self) -> None:
+        self._busy = True
+        for key in _READING:
+            self.entries[key].value = ""
+        self._busy = False
+
+    def _how_to_read(self) -> dict[str, Any]:
+        """Return what the user says of how the files are read, as the readers take it."""
+        said = {key: self.entries[key].value.strip() or None for key in _READING}
+        options: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
+        if "curve" in options and options["curve"].isdigit():
+            options["curve"] = int(options["curve"])
+        if "channel_width" in options:
+            options["channel_width"] = _number(self.entries["channel_width"])
+        return options
 
     def _fill_in(self) -> None:
         first, entries = self._previews[0], self.entries
@@ -246,13 +275,13 @@ class MeasurementChooser(widgets.VBox):
         """
         if not self._columns():
             return
-        entries, path = self.entries, self._files[0]
+        entries, path = self.entries, self._picked[0]
         trace = None
         for unit in (None, "ns"):  # any unit shows the shape of the trace
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    trace = load_trace(path, columns=self._columns(), t_unit=unit)
+                    trace = load_trace(path, columns=self._columns(), t_unit=unit, **self._how_to_read())
             except ValueError:
                 continue
             if unit is None and trace.t_unit in TIME_UNITS:
@@ -274,7 +303,12 @@ class MeasurementChooser(widgets.VBox):
 
     @in_turn
     def _changed(self, key: str) -> None:
-        if self._busy or not self._files:
+        if self._busy:
+            return
+        if key in _READING and self._picked:
+            self._attempt(lambda: self._read(self._picked))
+            return
+        if not self._files:
             return
         if key in ("t", "signal"):
             self._busy = True
@@ -289,6 +323,12 @@ class MeasurementChooser(widgets.VBox):
         """Show those entries that matter for what is chosen so far."""
         self._below.layout.display = "" if self._files else "none"
         entries = self.entries
+        for key in entries:
+            is_shown = bool(entries[key].value) if key in _READING else bool(self._files)
+            entries[key].layout.display = "" if is_shown else "none"
+        if not self._files:
+            self.rows.value = self.picture.value = ""
+            return
         kind, known = entries["kind"].value, entries["known"].value
         shown = {
             "known": kind not in ("", "density"),
@@ -302,12 +342,10 @@ class MeasurementChooser(widgets.VBox):
         entries["unit"].placeholder = f"such as {_EXAMPLES[kind]}" if kind else ""
         unit = "µJ/cm²" if known == "fluence" else "cm⁻³"
         entries["amounts"].description = f"{'Fluences' if known == 'fluence' else 'Densities'} ({unit}):"
-        if self._previews:
-            tables = [
-                f"<b>{html.escape(path.name)}</b>{each.first_rows()}"
-                for path, each in zip(self._files, self._previews, strict=True)
-            ]
-            self.rows.value = "".join(tables)
+        self.rows.value = "".join(
+            f"<b>{html.escape(path.name)}</b>{each.first_rows()}"
+            for path, each in zip(self._files, self._previews, strict=True)
+        )
 
     # From the form to the description
 
@@ -332,7 +370,9 @@ class MeasurementChooser(widgets.VBox):
             "baseline": _numbers(entries["baseline"], 2),
         }
         said["density_unit" if kind == "density" else "signal_unit"] = entries["unit"].value.strip() or None
-        traces = [{"file": path.name} for path in self._files]
+        reading = self._how_to_read()
+        said |= {key: reading.pop(key) for key in ("decimal", "channel_width") if key in reading}
+        traces = [{"file": path.name, **reading} for path in self._files]
         if kind != "density":
             self._add_density(said, traces)
         if kind == "TRPL counts":

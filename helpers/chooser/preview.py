@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from helpers.measurement.edge import rising_edge
 from helpers.traces import Trace
 from helpers.traces.columns import choose
+from helpers.traces.instruments.selection import Selection
 from helpers.traces.loading import read_columns
 from helpers.traces.table import Table
 from helpers.units import density_in_cm3
@@ -52,8 +54,8 @@ class Preview:
         return shown.to_html(index=False, border=0, na_rep="", float_format=lambda x: f"{x:.7g}") + more
 
 
-def preview(path: str | Path, *, decimal: str | None = None) -> Preview:
-    """Read a file for a form.
+def preview(path: str | Path, *, decimal: str | None = None, **places: Any) -> Preview:
+    """Read a file for a form; `places` are sheet, curve and channel_width, as a description has them.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def preview(path: str | Path, *, decimal: str | None = None) -> Preview:
     >>> preview(DATA / "sample_data.csv").columns
     (0, 1)
     """
-    table = read_columns(path, decimal=decimal)
+    table = read_columns(path, decimal=decimal, selection=Selection(**places))
     count = table.values.shape[1]
     names = tuple(_name(table, column) for column in range(count))
     try:
