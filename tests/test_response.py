@@ -195,6 +195,19 @@ class TestDerivatives:
         np.testing.assert_allclose(train, single, atol=1e-6 * single.max())
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_pulse_moved_in_a_search_is_seen_as_one_that_was_there_from_the_first(name):
+    """A search takes the convolution from nodes that serve all time zeros."""
+    there = clock(T, time_zero=0.7, response=ALL[name])
+    moved = clock(T, time_zero=0.2, response=ALL[name]).moved(1.1).moved(0.7)
+    for exact, found in zip(
+        *(each.seen(RateLaw(), LIGHT, RATES, 1.0) for each in (there, moved)), strict=True
+    ):
+        np.testing.assert_allclose(found, exact, atol=1e-9 * np.abs(exact).max())
+    with pytest.raises(ArithmeticError, match="not in the data"):
+        there.moved(500.0)
+
+
 class TestRecording:
     TRUE = Response(fwhm=0.5, tail=1.2, tail_share=0.3)
 

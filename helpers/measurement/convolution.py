@@ -6,6 +6,7 @@ few nodes, on panels that become shorter towards the pulse, and interpolated fro
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -63,6 +64,7 @@ class Panels:
     """
 
     edges: np.ndarray
+    order: int = NODES
 
     def __repr__(self) -> str:
         return f"Panels({len(self.edges) - 1}, up to {self.edges[-1]:g})"
@@ -70,16 +72,18 @@ class Panels:
     @property
     def nodes(self) -> np.ndarray:
         """Times at which F is computed, increasing."""
-        return (self.edges[:-1, None] + 0.5 * np.diff(self.edges)[:, None] * (1 + _X)).ravel()
+        x, _ = _of_order(self.order)
+        return (self.edges[:-1, None] + 0.5 * np.diff(self.edges)[:, None] * (1 + x)).ravel()
 
     def interpolation(self, times: np.ndarray) -> csr_array:
-        """Matrix from values at the nodes to values at times from 0 to the last edge."""
+        """Matrix from values at the nodes to values at times between the first and the last edge."""
+        order, (_, coefficients) = self.order, _of_order(self.order)
         panel = np.clip(np.searchsorted(self.edges, times, side="right") - 1, 0, len(self.edges) - 2)
         start, width = self.edges[panel], np.diff(self.edges)[panel]
-        basis = _COEFFICIENTS.T @ _legendre(np.clip(2 * (times - start) / width - 1, -1, 1))
-        columns = panel[:, None] * NODES + np.arange(NODES)
-        begins = NODES * np.arange(len(times) + 1)
-        shape = (len(times), NODES * (len(self.edges) - 1))
+        basis = coefficients.T @ _legendre(np.clip(2 * (times - start) / width - 1, -1, 1), order)
+        columns = panel[:, None] * order + np.arange(order)
+        begins = order * np.arange(len(times) + 1)
+        shape = (len(times), order * (len(self.edges) - 1))
         return csr_array((basis.T.ravel(), columns.ravel(), begins), shape=shape)
 
     def filtered(self, table: np.ndarray, tail: float, period: float | None) -> np.ndarray:
@@ -110,11 +114,18 @@ class Panels:
         return result.reshape(table.shape)
 
 
-def _legendre(x: np.ndarray) -> np.ndarray:
+@functools.cache
+def _of_order(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return Gauss–Legendre nodes, and the matrix from values there to coefficients of polynomials."""
+    x, _ = leggauss(order)
+    return x, np.linalg.inv(legvander(x, order - 1))
+
+
+def _legendre(x: np.ndarray, order: int) -> np.ndarray:
     """Legendre polynomials at x, one in each row."""
-    rows = np.empty((NODES, len(x)))
+    rows = np.empty((order, len(x)))
     rows[0], rows[1] = 1.0, x
-    for n in range(1, NODES - 1):
+    for n in range(1, order - 1):
         rows[n + 1] = ((2 * n + 1) * x * rows[n] - n * rows[n - 1]) / (n + 1)
     return rows
 
@@ -143,6 +154,21 @@ def panels_for(end: float, shortest: float, times: np.ndarray | None = None) -> 
         ]
         edges = np.append(np.concatenate(pieces), end)
     return Panels(edges)
+
+
+def widening(first: float, width: float, end: float) -> np.ndarray:
+    """Edges after `first` up to `end`, the first one `width` later, each interval half as long again.
+
+    Examples
+    --------
+    >>> widening(0.0, 1.0, 4.0).tolist()
+    [1.0, 2.5, 4.75]
+    """
+    edges = [first + width]
+    while edges[-1] < end:
+        width *= _RATIO
+        edges.append(edges[-1] + width)
+    return np.array(edges)
 
 
 def gaussian_sums(u: np.ndarray, sigma: float, period: float | None) -> Sums:

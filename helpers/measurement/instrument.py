@@ -10,13 +10,23 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.special import erfc, erfcx
 
-from helpers.measurement.convolution import Blocks, Sums, box_sums, gaussian_sums, plain_sums
+from helpers.measurement.convolution import (
+    Blocks,
+    Panels,
+    Sums,
+    box_sums,
+    gaussian_sums,
+    panels_for,
+    plain_sums,
+    widening,
+)
 
 FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
 _REACH = 6.0  # standard deviations of a Gaussian
 _TAILS = 30.0  # time constants of a tail, after which 1e-13 of it is left
 _GRID = 40_001
 _POINTS_A_BIN = 5
+_MOST_SAMPLES, _ORDER_OF_SAMPLES = 400, 10  # of a recording, each of which makes a panel of so many nodes
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +246,23 @@ class Response:
         return np.interp(v, t, height, left=0.0, right=0.0), np.where(
             inside, (np.diff(height) / np.diff(t))[line], 0.0
         )
+
+    def spread_panels(self, end: float) -> Panels | None:
+        """Panels of u on each of which the convolution g ∗ F is smooth; None where it takes too many.
+
+        A recorded response bends at each sample, and so does the second derivative of the convolution.
+        """
+        if self.bin_width is not None:
+            return None
+        if self.samples is not None:
+            t = self.samples.t
+            if len(t) > _MOST_SAMPLES:
+                return None
+            return Panels(np.append(t, widening(float(t[-1]), float(t[-1] - t[-2]), end)), _ORDER_OF_SAMPLES)
+        if self.fwhm is None:
+            return panels_for(end, self.shortest)
+        inner = np.linspace(-self.before, self.before, int(2 * _REACH) + 1)
+        return Panels(np.append(inner, widening(self.before, self._sigma, end)))
 
     def sums(self, u: np.ndarray, period: float | None) -> Sums:
         """Return the sums that convolve F with all of the response but its tail."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from helpers.kinetics.law import Law
 from helpers.measurement.convolution import Panels, panels_for
@@ -36,6 +36,16 @@ class _Matrices(NamedTuple):
     panels: Panels
     values: csr_array
     slopes: csr_array
+    spread: csr_array | None = None  # from the nodes of u, where the convolution is known, to the data points
+
+
+class _Blurred(NamedTuple):
+    """The same from F to nodes of u, for any time zero."""
+
+    panels: Panels
+    spread: Panels
+    values: csr_array
+    slopes: csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +61,7 @@ class Clock:
     response: Response | None
     period: float | None
     _kept: dict = field(default_factory=dict, repr=False)
+    _family: dict | None = field(default=None, repr=False)  # what clocks moved from each other share
 
     def __repr__(self) -> str:
         response = f", response {self.response.in_words()}" if self.response else ""
@@ -58,7 +69,7 @@ class Clock:
         return f"Clock(pulse at {self.time_zero:g}{response}{train})"
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_kept": {}}
+        return self.__dict__ | {"_kept": {}, "_family": None}
 
     @property
     def response_fwhm(self) -> float | None:
@@ -75,7 +86,7 @@ class Clock:
 
     def at(self, t) -> Clock:
         """Prepare other times of the same measurement; there may be few of them, or all before the pulse."""
-        return replace(self, t=np.asarray(t, float), _kept={})
+        return replace(self, t=np.asarray(t, float), _kept={}, _family=None)
 
     def moved(self, time_zero: float) -> Clock:
         """Prepare the same times for a pulse at another time.
@@ -90,7 +101,8 @@ class Clock:
         span = float(self.t[-1] - self.t[0])
         if not self.t[0] - 0.5 * span < time_zero < self.t[-1]:
             raise ArithmeticError(f"a pulse at {time_zero:g} is not in the data")
-        return replace(self, time_zero=float(time_zero), _kept={})
+        family = self._kept.setdefault("family", {}) if self._family is None else self._family
+        return replace(self, time_zero=float(time_zero), _kept={}, _family=family)
 
     def shape(
         self, law: Law, observable: Observable, values, n0: float, *, wanted=None, steps=None
@@ -160,30 +172,54 @@ class Clock:
         response = self.response
         assert response is not None
         if response.tail is None:
-            return matrices.values @ table, matrices.slopes @ table[:, 0]
+            return _onto(matrices, matrices.values @ table, matrices.slopes @ table[:, 0])
         tailed = matrices.panels.filtered(table, response.tail, self.period)
         share = response.tail_share
         # With the tail E of F, E' = (F − E)/tail: no slope of the rest of the response is needed.
         slope = share / response.tail * (matrices.values @ (table[:, 0] - tailed[:, 0]))
         if share < 1:
             slope += (1 - share) * (matrices.slopes @ table[:, 0])
-        return matrices.values @ ((1 - share) * table + share * tailed), slope
+        return _onto(matrices, matrices.values @ ((1 - share) * table + share * tailed), slope)
 
     def _matrices(self, *, smooth: bool) -> _Matrices:
         if smooth not in self._kept:
-            response, u = self.response, self.t - self.time_zero
-            assert response is not None
-            row, time, weight, slope = response.sums(u, self.period)
-            end = float(u.max()) + response.before if self.period is None else self.period
-            end = max(end, float(time.max(initial=0.0)), response.shortest)
-            shown = None if smooth else np.mod(u, self.period) if self.period else u[u > 0]
-            panels = panels_for(end, response.shortest, shown)
-            there = panels.interpolation(time)
-            place = (row, np.arange(len(row)))
-            size = (len(u), len(row))
-            matrices = (csr_array((each, place), shape=size) @ there for each in (weight, slope))
-            self._kept[smooth] = _Matrices(panels, *matrices)
+            u = self.t - self.time_zero
+            blurred = self._blurred(float(u.max())) if smooth else None
+            if blurred is None:
+                shown = None if smooth else np.mod(u, self.period) if self.period else u[u > 0]
+                self._kept[smooth] = _Matrices(*self._summed(u, float(u.max()), shown))
+            else:
+                seen = u >= blurred.spread.edges[0]
+                spread = diags_array(seen.astype(float)) @ blurred.spread.interpolation(u)
+                self._kept[smooth] = _Matrices(blurred.panels, blurred.values, blurred.slopes, spread)
         return self._kept[smooth]
+
+    def _summed(self, u: np.ndarray, latest: float, shown=None) -> tuple[Panels, csr_array, csr_array]:
+        """Panels of F, and the matrices from there to the convolution at u and to its slope."""
+        response = self.response
+        assert response is not None
+        row, time, weight, slope = response.sums(u, self.period)
+        end = latest + response.before if self.period is None else self.period
+        end = max(end, float(time.max(initial=0.0)), response.shortest)
+        panels = panels_for(end, response.shortest, shown)
+        there, place = panels.interpolation(time), (row, np.arange(len(row)))
+        size = (len(u), len(row))
+        values, slopes = (csr_array((each, place), shape=size) @ there for each in (weight, slope))
+        return panels, values, slopes
+
+    def _blurred(self, latest: float) -> _Blurred | None:
+        """Return the convolution at nodes of u, the same for all time zeros; None where time zero stays."""
+        response, family = self.response, self._family
+        if family is None or self.period is not None or response is None:
+            return None
+        if "blurred" not in family or family["blurred"].spread.edges[-1] < latest:
+            spread = response.spread_panels(latest + 2 * response.width)
+            if spread is None:
+                return None
+            end = float(spread.edges[-1])
+            panels, values, slopes = self._summed(spread.nodes, end)
+            family["blurred"] = _Blurred(panels, spread, values, slopes)
+        return family["blurred"]
 
     def scattered(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the light of the pulse itself at the data's times, 1 at its largest, and its slope."""
@@ -195,6 +231,13 @@ class Clock:
             light, slope = (sum(each) / response.peak for each in zip(*heights, strict=True))
             self._kept["scattered"] = np.asarray(light), np.asarray(slope)
         return self._kept["scattered"]
+
+
+def _onto(matrices: _Matrices, values: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the convolution and its slope at the data points."""
+    if matrices.spread is None:
+        return values, slope
+    return matrices.spread @ values, matrices.spread @ slope
 
 
 def _shifts(response: Response, period: float | None, u: np.ndarray) -> list[float]:
