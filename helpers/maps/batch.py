@@ -26,6 +26,8 @@ _ROUNDING = 1e-17  # of Σ(y/σ)²: a gain below it is one of rounding
 _SMOOTH = 100.0  # times that: what the integration may be off where there is no noise
 _NO_STRUCTURE = 1e4  # times that: residuals so small are those of the integration
 _HALVINGS = 3
+_STEPS_ALONE = 30  # of an integration side by side that cost as much as the exact solution of one pixel
+_FEW = 8  # doubtful pixels, for which other starts are searched one by one
 _SHRINK = 0.1  # a density or scale does not fall further in one step
 _STUCK = 1e20
 _STEEP = 3.0  # e-folds before the second point, at the first slope
@@ -86,7 +88,9 @@ def minima(grid: Grid, t: np.ndarray, form: Form, known: np.ndarray, data: Data,
     begin = _begin(grid, t, form, known, data, given)
     found = _resolved(grid, form, begin, data)
     doubtful = found.trusted & _doubtful(found, form, len(t), _noise_floor(data, form))
-    if doubtful.any():
+    if doubtful.sum() < _FEW:
+        found.trusted &= ~doubtful
+    else:
         _search_again(grid, form, data, found, np.flatnonzero(doubtful))
     found.trusted &= ~_for_the_exact_solution(grid, form, data, found)
     return found
@@ -221,7 +225,7 @@ def _resolved(grid: Grid, form: Form, x: np.ndarray, data: Data) -> Found:
         whole.trusted[todo] = agreed
         whole.evaluations[todo] += 1
         todo = todo[~agreed]
-        if not len(todo) or level == _HALVINGS - 1:
+        if len(todo) * _STEPS_ALONE < len(grid.t) or level == _HALVINGS - 1:
             break
         again = _search(grid, form, whole.x[:, todo], data.take(todo), floor[todo])
         whole.x[:, todo] = again.x

@@ -137,7 +137,9 @@ def _form(plan: Plan) -> Form | None:
     by_hand = (
         pattern.observable.kind == "own"
         or pattern.noise == "estimated"
-        or pattern.response_fwhm is not None
+        or pattern.response is not None
+        or pattern.time_zero_mode != "fixed"
+        or not set(plan.names) <= {"G", *_PLACES}
         or pattern.repetition_period is not None
         or "G" not in plan.fixed
         or given.get("G", 0.0) > 0
