@@ -450,7 +450,7 @@ class TestScaleThatRunsAway:
 
     def test_what_the_message_says_helps(self):
         width = np.sqrt(8 * np.log(2)) * self.WIDTH
-        assert fit(self.measured(response_fwhm=width, time_zero=0.0)).converged
+        assert fit(self.measured(response_fwhm=width)).converged
         assert fit(self.measured(scale=2.0)).converged
         held = fit(self.measured(), {"k2": 1.0, "k3": 0.0}, fixed=["G", "k2", "k3"])
         assert held.converged

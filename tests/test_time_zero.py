@@ -11,6 +11,7 @@ import pytest
 
 from helpers import plots, records
 from helpers.fitting import fit
+from helpers.fitting.decays import density_decays
 from helpers.fitting.problem import pose
 from helpers.fitting.start import starting_values
 from helpers.kinetics import Equation, RateLaw, solve
@@ -242,6 +243,15 @@ class TestOperations:
         assert panel.rmse == pytest.approx(found.rmse, rel=1e-3)
         panel.buttons["undo"].click()
         assert panel.values["time_zero"] == before
+
+
+def test_densities_of_a_trace_run_from_the_fitted_time():
+    trace = BENCH.traces(TAIL, 5, t=np.arange(-10, 120, 0.5))[2]
+    settings = {"kind": "TRPL counts", "n0_cm3": BENCH.N0[2], "p0_cm3": 0, "response": TAIL}
+    decay = density_decays(Measurement(trace, **settings))[0]
+    late = decay.t > 10
+    exact = solve(decay.t[late], BENCH.N0[2], (0, *BENCH.RATES.values()))
+    np.testing.assert_allclose(decay.signal[late][:60], exact[:60], rtol=0.15)
 
 
 def test_a_description_names_response_time_zero_and_scattered_light(tmp_path):

@@ -41,17 +41,20 @@ def density_decays(measurement: Measurement) -> list[Trace]:
             "the signal of an observable of your own cannot be turned into a density; the order of the decay"
             " needs a density, a signal proportional to it, or photoluminescence"
         )
-    zeros = measurement.time_zero
-    pairs = zip(measurement.traces, _densities(measurement), zeros, strict=True)
+    densities, zeros = _densities(measurement)
+    pairs = zip(measurement.traces, densities, zeros, strict=True)
     return [_after_pulse(measurement, trace, n, zero) for trace, n, zero in pairs]
 
 
-def _densities(measurement: Measurement) -> list[np.ndarray]:
+def _densities(measurement: Measurement) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return densities and time zeros of the traces."""
     quantities = (measurement.scale, measurement.offset)
-    if measurement.observable.kind != "density" or any(each.mode != "fixed" for each in quantities):
-        return fit(measurement).densities()
+    known = measurement.time_zero_mode == "fixed" and all(each.mode == "fixed" for each in quantities)
+    if measurement.observable.kind != "density" or not known:
+        found = fit(measurement)
+        return found.densities(), found.time_zero
     rows = zip(measurement.traces, *(np.asarray(each.value) for each in quantities), strict=True)
-    return [(trace.signal - offset) / scale for trace, scale, offset in rows]
+    return [(trace.signal - offset) / scale for trace, scale, offset in rows], measurement.time_zero
 
 
 def _after_pulse(measurement: Measurement, trace: Trace, n: np.ndarray, zero: float) -> Trace:

@@ -279,9 +279,7 @@ def _run_away_in_words(problem: Problem, j: int, times: float, free: np.ndarray)
     may = [each.name for each, moves in zip(laws, free, strict=False) if moves and each.order not in (0, 1)]
     remedies = ["give the scale"]
     if any(edge is not None for edge in problem.measurement.edges):
-        remedies.insert(
-            0, "give response_fwhm and time_zero as numbers, with which the points at the edge count"
-        )
+        remedies.insert(0, "give response or response_fwhm, with which the points at the edge count")
     if may:
         remedies.append(f"hold {' and '.join(may)} at known values (`guess` and `fixed`)")
     label = f" of trace {trace.name!r}" if trace.name else ""

@@ -21,7 +21,7 @@ def colour(j: int, count: int):
     return plt.get_cmap("viridis")(0.0 if count == 1 else 0.85 * (1 - j / (count - 1)))
 
 
-def draw_measurement(measurement: Measurement, whole: list[Trace]) -> Figure:
+def draw_measurement(measurement: Measurement, whole: list[Trace], zeros: np.ndarray | None = None) -> Figure:
     """Draw all points that were read, those that are used, the baseline and time zero of each trace.
 
     Parameters
@@ -29,7 +29,10 @@ def draw_measurement(measurement: Measurement, whole: list[Trace]) -> Figure:
     measurement : Measurement
     whole : list of Trace
         The traces as they were read, before any window.
+    zeros : ndarray, optional
+        Time zero of each trace; by default that of the measurement, where a fit of it begins.
     """
+    zeros = measurement.time_zero if zeros is None else zeros
     count = len(measurement)
     figure, rows = plt.subplots(count, 1, figsize=(7.5, _ROW * count), layout="constrained", squeeze=False)
     for j, (axes, trace, used) in enumerate(zip(rows[:, 0], whole, measurement.traces, strict=True)):
@@ -38,7 +41,7 @@ def draw_measurement(measurement: Measurement, whole: list[Trace]) -> Figure:
         dark = used.t[measurement.before_pulse(j)]
         if dark.size:
             axes.axvspan(dark[0], dark[-1], color=COLOURS["sky"], alpha=0.3, label="baseline")
-        axes.axvline(measurement.time_zero[j], color=COLOURS["vermilion"], linewidth=1, label="time zero")
+        axes.axvline(zeros[j], color=COLOURS["vermilion"], linewidth=1, label="time zero")
         axes.axvspan(used.t[0], used.t[-1], color="0.5", alpha=0.06, label="window")
         _scale_signal(axes, used)
         axes.set_title(used.name, fontsize="medium")

@@ -190,7 +190,7 @@ def _understood(description, choice, fit: Fit, whole) -> Iterable[str]:
     held = ", ".join(fit.fixed) or "nothing"
     yield _text("p", f"Held in the fit: {held}. Loss: {choice.loss or 'linear'}.")
     yield _figure(
-        draw_measurement(fit.measurement, whole),
+        draw_measurement(fit.measurement, whole, fit.time_zero if fit.converged else None),
         "Each trace as it was read, with the points that are used, the baseline, time zero and the window",
     )
     yield f"<details><summary>{html.escape(description.path.name)}</summary><pre>"
