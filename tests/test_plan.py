@@ -7,8 +7,9 @@ import pytest
 
 from helpers import plots
 from helpers.fitting import fit
-from helpers.kinetics import solve
+from helpers.kinetics import TrapLaw, solve
 from helpers.measurement import Measurement
+from helpers.measurement.excitation import carrier_density
 from helpers.traces import Trace
 from helpers.uncertainty import plan
 
@@ -74,6 +75,38 @@ def test_a_fit_and_its_rates_make_the_same_plan():
     row = by_fit.table[by_fit.table["densities"] == tuple(DENSITIES[:2])].iloc[0]
     for name in by_fit.names:
         assert row[f"{name} %"] == pytest.approx(100 * found.stderr[name] / found.values[name], rel=0.05)
+
+
+def test_fluences_become_densities_by_the_fits_film():
+    film = {"wavelength_nm": 400, "thickness_nm": 300, "absorption_per_cm": 1.5e5, "reflection": 0.2}
+    random, settings = np.random.default_rng(8), {"kind": "TRPL counts", "p0_cm3": 0.0, "time_zero": 0.0}
+    n0 = carrier_density(np.array([1e-6, 25e-6]), 400e-7, 300e-7, 1.5e5, 0.2)
+    traces = [Trace(T, random.poisson(expected(each)), t_unit="ns", signal_unit="counts") for each in n0]
+    found = fit(Measurement(traces, fluence_uJ_cm2=[1, 25], film=film, **settings), RATES)
+    by_fluence = plan(found, fluences_uJ_cm2=[0.2, 1, 5, 25], sizes=[2])
+    by_density = plan(found, n0[0] * np.array([0.2, 1, 5, 25]), sizes=[2])
+    assert by_fluence.table["worst %"].to_numpy() == pytest.approx(by_density.table["worst %"].to_numpy())
+    fluences, densities = by_fluence.table["fluences µJ/cm^2"][0], by_fluence.table["densities"][0]
+    assert np.array(densities) / np.array(fluences) == pytest.approx(n0[0], rel=1e-9)
+    with pytest.raises(ValueError, match="one of them"):
+        plan(found)
+    with pytest.raises(ValueError, match="knows its film"):
+        plan(RATES, fluences_uJ_cm2=[1, 5], t=T)
+
+
+def test_a_law_of_traps_can_be_planned_too():
+    law, truth = TrapLaw(), {"k2": 1e-19, "k_t": 2e-18, "N_t": 3e16, "k_d": 2e-3}
+    random, traces = np.random.default_rng(9), []
+    for n0 in (2e16, 2e17):
+        n, trapped = law.solve(T, np.array([n0, 0.0]), law.values(truth))[0].T
+        light = n * (n + trapped)
+        traces.append(
+            Trace(T, random.poisson(4 + PEAK * light / light[0]), t_unit="ns", signal_unit="counts")
+        )
+    settings = {"kind": "TRPL counts", "n0_cm3": [2e16, 2e17], "p0_cm3": 0.0, "time_zero": 0.0}
+    found = fit(Measurement(traces, **settings), truth | {"k3": 0.0, "k_r": 0.0}, law=law)
+    row = plan(found, [2e16, 2e17], counts=PEAK, sizes=[2]).table.iloc[0]
+    assert row["N_t %"] == pytest.approx(100 * found.stderr["N_t"] / found.values["N_t"], rel=0.05)
 
 
 def test_predicted_errors_are_the_scatter_of_simulated_fits():

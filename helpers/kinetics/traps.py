@@ -138,7 +138,7 @@ class TrapLaw(Law):
                 raise ValueError(
                     f"guess: there is no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}"
                 )
-            guess = [guess[name] if name in guess else 0.0 for name in self.names]
+            guess = [guess.get(name, 0.0) for name in self.names]
         return super().values(guess)
 
 

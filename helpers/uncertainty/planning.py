@@ -15,7 +15,9 @@ from helpers.fitting.problem import Problem, pose
 from helpers.kinetics import RateLaw, four_rates
 from helpers.kinetics.law import Law
 from helpers.measurement import Measurement, Quantity
+from helpers.measurement.excitation import carrier_density
 from helpers.traces import Trace
+from helpers.units import density_in_cm3
 
 _SIZES = (2, 3, 4, 5)
 _FEWEST = 1e-9  # expected counts that still weigh
@@ -30,8 +32,9 @@ class Plan:
     Attributes
     ----------
     table : pandas.DataFrame
-        One row for each set: "densities" (a tuple), "traces", a column "NAME %" for each rate, and "worst %",
-        by which the rows are sorted. Infinite where a set leaves a rate open.
+        One row for each set: "fluences µJ/cm^2" (where they were given), "densities" (a tuple), "traces", a
+        column "NAME %" for each rate, and "worst %", by which the rows are sorted. Infinite where a set leaves
+        a rate open.
     densities : ndarray
         What could be measured.
     names : tuple of str
@@ -66,8 +69,9 @@ class Plan:
 
 def plan(
     what: Fit | Any,
-    densities: Sequence[float],
+    densities: Sequence[float] | None = None,
     *,
+    fluences_uJ_cm2: Sequence[float] | None = None,
     counts: float | Sequence[float] = 10_000,
     t: Sequence[float] | None = None,
     background: float = 0.0,
@@ -83,6 +87,8 @@ def plan(
         train, background, what is free.
     densities : sequence of float
         Densities n0 that pulses could make, in the unit of the rates; they go with the fluences.
+    fluences_uJ_cm2 : sequence of float, optional
+        Instead of densities, for a fit whose measurement knows its film: energy of a pulse per area.
     counts : float, or one for each density
         Largest expected count above the background; where a fit's scale is fixed, or its data are no counts,
         the signal has its own size.
@@ -123,7 +129,7 @@ def plan(
     >>> found.best()
     (1e+17, 1e+18)
     """
-    given = _checked(densities)
+    given = _checked(_densities(what, densities, fluences_uJ_cm2))
     template, law, values, free = _believed(what, t, background, taken)
     rates = [name for name in law.names if name in free and values[name] != 0]
     if not rates:
@@ -139,7 +145,31 @@ def plan(
     known = known * np.outer(sizes_of, sizes_of)
     places = [chosen.index(name) for name in rates]
     table = _table(given, known, places, rates, [int(each) for each in sizes])
+    if fluences_uJ_cm2 is not None:
+        by_density = dict(zip(given, np.sort(np.asarray(fluences_uJ_cm2, float)), strict=True))
+        rows_of = [tuple(float(by_density[n]) for n in those) for those in table["densities"]]
+        table.insert(0, "fluences µJ/cm^2", rows_of)
     return Plan(table, given, tuple(rates), template.density_unit)
+
+
+def _densities(what, densities, fluences) -> Sequence[float]:
+    """Return the densities that were given, or those that a fit's film makes of fluences."""
+    if (densities is None) == (fluences is None):
+        raise ValueError("give densities or fluences_uJ_cm2, one of them")
+    if densities is not None:
+        return densities
+    if not isinstance(what, Fit):
+        raise ValueError("fluences_uJ_cm2 needs a fit whose measurement knows its film; give densities")
+    sample, size = what.measurement.sample, density_in_cm3(what.measurement.density_unit)
+    film = [sample.wavelength_nm, sample.thickness_nm, sample.absorption_per_cm, sample.reflection]
+    if None in film or size is None:
+        raise ValueError(
+            "fluences_uJ_cm2: the measurement lacks wavelength_nm, thickness_nm, absorption_per_cm or"
+            " reflection of its film, or densities in cm^-3; give densities"
+        )
+    wavelength, thickness, absorption, reflection = map(float, film)  # type: ignore[arg-type]
+    known = (wavelength * 1e-7, thickness * 1e-7, absorption, reflection)
+    return carrier_density(np.asarray(fluences, float) * 1e-6, *known) / size
 
 
 def _checked(densities: Sequence[float]) -> np.ndarray:
