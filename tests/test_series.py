@@ -106,12 +106,12 @@ class TestRecovery:
         ]
         noisy = [replace(x, signal=x.signal + 1e-3 * rng.standard_normal(len(t))) for x in traces]
         shared = {"scale": Quantity(ratios, "shared"), "offset": "shared"}
-        found = fit(Measurement(noisy, observable=kind, n0=n0, **shared))
+        found = fit(Measurement(noisy, observable=kind, n0=n0, noise="even", **shared))
         assert found.offset == pytest.approx([0.3] * 3, abs=4 * found.stderr["offset"])
         assert 0 < found.stderr["offset"] < 3e-4
         assert found.scale * top == pytest.approx(ratios, rel=3e-3)
         assert (abs(errors(found.rates, MAPBI3)) < 4 * standard_errors(found)).all()
-        # Without known noise each trace counts in units of its largest signal.
+        # Where all points count alike each trace counts in units of its largest signal.
         weighted = [r / x.signal.max() for r, x in zip(found.residuals(), noisy, strict=True)]
         assert found.cost == pytest.approx(0.5 * np.sum(np.concatenate(weighted) ** 2), rel=1e-6)
 
