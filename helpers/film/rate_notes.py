@@ -173,7 +173,7 @@ def _depth(fit: Fit, facts: _Facts) -> Iterable[Note]:
         yield Note("depth", words, False, numbers | {"slow_diffusion_cm2_s": slow})
         return
     time = levelling_time(thickness, sample.diffusion_cm2_s)
-    lost = -math.expm1(-facts.early * time)
+    lost = _lost(fit, time / facts.second)
     seen = (second - 1) * _visible(fit, time / facts.second)
     matters = (second - 1) * lost > _SEEN or seen > _SEEN
     numbers |= {"levelling_time_s": time, "lost_meanwhile": lost}
@@ -182,15 +182,28 @@ def _depth(fit: Fit, facts: _Facts) -> Iterable[Note]:
         f" {_percent(lost)} of its carriers"
     )
     if matters:
-        light = " and the light" if fit.measurement.observable.is_quadratic else ""
+        light = ", like the light," if fit.measurement.observable.is_quadratic else ""
         words += (
-            f". Until then second-order recombination{light} is up to {second:.3g} and third-order up to"
+            f". Until then second-order recombination{light} is up to {second:.3g} times and third-order up"
+            " to"
             f" {third:.3g} times that of the mean density, so that k2 and k3 hold the depth. Begin the fit"
             f" {_time(3 * time)} after the pulse, or excite at a wavelength that the film absorbs evenly"
         )
     else:
         words += ", too short to change a rate"
     yield Note("depth", f"{words}.", matters, numbers)
+
+
+def _lost(fit: Fit, time: float) -> float:
+    """Largest share of the carriers of any trace that is gone after a time in the fit's unit."""
+    values, state, shares = fit.values[[*fit.law.names]].to_numpy(float), fit.law.excited[0], [0.0]
+    for n0 in fit.n0:
+        start, _ = fit.law.start(values, float(n0))
+        nothing = np.zeros(len(values) + len(start), bool)
+        with np.errstate(all="ignore"):
+            n, _ = fit.law.solve(np.array([time]), start, values, wanted=nothing)
+        shares.append(1 - float(n[0, state]) / float(start[state]) if start[state] > 0 else 0.0)
+    return max(shares)
 
 
 def _visible(fit: Fit, time: float) -> float:
@@ -319,7 +332,7 @@ def _spot(fit: Fit, facts: _Facts) -> Iterable[Note]:
     matters = 1 - mean > _SEEN
     if matters:
         words += (
-            f". With n0 of the centre k2 begins {mean:.3g} and k3 {square:.3g} times too small, and one"
+            f". With n0 of the centre k2 begins at {mean:.3g} and k3 at {square:.3g} times its value, and one"
             " density"
             " describes no whole decay. The centre has twice the fluence energy/(π·w²) of the radius w = half"
             " the 1/e^2 diameter. Collect the middle of the spot only, or widen it"

@@ -32,9 +32,9 @@ class Plan:
     Attributes
     ----------
     table : pandas.DataFrame
-        One row for each set: "fluences µJ/cm^2" (where they were given), "densities" (a tuple), "traces", a
-        column "NAME %" for each rate, and "worst %", by which the rows are sorted. Infinite where a set leaves
-        a rate open.
+        One row for each set: "fluences µJ/cm^2" (where given), "densities" (a tuple), "traces", a column
+        "NAME %" for each rate, and "worst %", by which the rows are sorted. Infinite where a set leaves a
+        rate open.
     densities : ndarray
         What could be measured.
     names : tuple of str
