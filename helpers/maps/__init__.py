@@ -2,6 +2,7 @@
 
 many       `fit_many`
 fit_map    `FitMap`: images of values and errors, one pixel as a fit, table, files
+replicates  refits of one decay to other data, for the bootstrap
 crew       chunks of work on any executor, sent again where a worker dies
 chunk      the fits of some pixels
 batch      the search for many minima side by side

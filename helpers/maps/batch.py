@@ -26,8 +26,8 @@ _ROUNDING = 1e-17  # of Σ(y/σ)²: a gain below it is one of rounding
 _SMOOTH = 100.0  # times that: what the integration may be off where there is no noise
 _NO_STRUCTURE = 1e4  # times that: residuals so small are those of the integration
 _HALVINGS = 3
-_STEPS_ALONE = 30  # of an integration side by side that cost as much as the exact solution of one pixel
-_FEW = 8  # doubtful pixels, for which other starts are searched one by one
+_STEPS_ALONE = 200  # of an integration side by side that cost as much as the exact solution of one pixel
+_FEW = 3  # doubtful pixels, for which other starts are searched one by one
 _SHRINK = 0.1  # a density or scale does not fall further in one step
 _STUCK = 1e20
 _STEEP = 3.0  # e-folds before the second point, at the first slope
@@ -92,6 +92,13 @@ def minima(grid: Grid, t: np.ndarray, form: Form, known: np.ndarray, data: Data,
         found.trusted &= ~doubtful
     else:
         _search_again(grid, form, data, found, np.flatnonzero(doubtful))
+    found.trusted &= ~_for_the_exact_solution(grid, form, data, found)
+    return found
+
+
+def refined(grid: Grid, form: Form, begin: np.ndarray, data: Data) -> Found:
+    """Find minima near points that lie close to them, shape (6, pixels); doubtful ones are not trusted."""
+    found = _resolved(grid, form, begin, data)
     found.trusted &= ~_for_the_exact_solution(grid, form, data, found)
     return found
 

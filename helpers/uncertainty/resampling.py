@@ -12,10 +12,12 @@ import pandas as pd
 
 from helpers.fitting import Fit, Problem
 from helpers.fitting.minimise import CONVERGED_OFFSET, minimise
+from helpers.maps.replicates import is_known, refit_side_by_side
 from helpers.progress import with_progress
 
 KINDS = ("parametric", "residual")
 _FITS_PER_TASK = 25
+_MOST_TOGETHER, _POINTS_TOGETHER = 1000, 2_000_000  # replicates, and points of all of them, in one task
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,9 @@ def bootstrap(
 
     Notes
     -----
+    Replicates of one decay by the rate law go side by side (see `helpers.maps.replicates`); those that the
+    common time steps do not resolve, and other fits, go one by one.
+
     For a parameter on or near its bound the replicates pile up there and percentiles are no confidence
     intervals; `profile` is right there too. See Efron & Tibshirani (1993), "An Introduction to the
     Bootstrap", chapters 6 and 9.
@@ -116,9 +121,12 @@ def bootstrap(
     if isinstance(executor, ProcessPoolExecutor):
         _refuse_what_cannot_travel(plan)
     seeds = np.random.SeedSequence(seed).spawn(n)
-    tasks = [(plan, seeds[first : first + _FITS_PER_TASK]) for first in range(0, n, _FITS_PER_TASK)]
+    size = _FITS_PER_TASK
+    if plan.together:
+        size = int(np.clip(_POINTS_TOGETHER // fit.problem.size, size, _MOST_TOGETHER))
+    tasks = [(plan, seeds[first : first + size]) for first in range(0, n, size)]
     done = (executor.map if executor is not None else map)(_refit, tasks)
-    label = f"bootstrap, batches of {_FITS_PER_TASK}"
+    label = f"bootstrap, batches of {size}"
     rows = np.concatenate(list(with_progress(done, label, total=len(tasks), wanted=progress)))
     return Bootstrap(pd.DataFrame(rows[:, :-1], columns=fit.names), rows[:, -1] == 1, kind)
 
@@ -151,6 +159,7 @@ class _Plan:
     curves: list[np.ndarray]
     size: float  # of the noise, in units of the likelihood's sigma
     pools: list[np.ndarray] | None  # each trace's residuals, in the same units, to draw from
+    together: bool  # whether replicates can be fitted side by side
 
 
 def _plan(fit: Fit, kind: str) -> _Plan:
@@ -161,7 +170,8 @@ def _plan(fit: Fit, kind: str) -> _Plan:
         bias = np.sqrt(fit.problem.size / fit.freedom)  # a fit makes residuals a little small
         pools = [(each - each.mean()) * bias for each in scaled]
     size = 1.0 if fit.problem.is_absolute else float(np.sqrt(fit.variance))
-    return _Plan(fit.problem, fit.minimum.x, fit.free, curves, size, pools)
+    together = is_known(fit.problem, fit.minimum.x, fit.free)
+    return _Plan(fit.problem, fit.minimum.x, fit.free, curves, size, pools, together)
 
 
 def _refuse_what_cannot_travel(plan: _Plan) -> None:
@@ -177,12 +187,20 @@ def _refuse_what_cannot_travel(plan: _Plan) -> None:
 def _refit(task: tuple[_Plan, Sequence[np.random.SeedSequence]]) -> np.ndarray:
     """Refit one replicate for each seed: rows of the values and whether the fit converged."""
     plan, seeds = task
-    rows = []
-    for seed in seeds:
-        problem = plan.problem.for_signals(_signals(plan, np.random.default_rng(seed)))
-        found = minimise(problem, plan.x, free=plan.free, wanted_offset=CONVERGED_OFFSET)
-        rows.append([*problem.values(found.x), found.converged])
-    return np.array(rows, float)
+    drawn = [_signals(plan, np.random.default_rng(seed)) for seed in seeds]
+    if not plan.together:
+        return np.array([_refit_one(plan, signals) for signals in drawn], float)
+    found = refit_side_by_side(plan.problem, plan.x, plan.free, np.array([each[0] for each in drawn]))
+    rows = np.column_stack([found.values, found.trusted])
+    for k in np.flatnonzero(~found.trusted):
+        rows[k] = _refit_one(plan, drawn[k])
+    return rows
+
+
+def _refit_one(plan: _Plan, signals: list[np.ndarray]) -> list[float]:
+    problem = plan.problem.for_signals(signals)
+    found = minimise(problem, plan.x, free=plan.free, wanted_offset=CONVERGED_OFFSET)
+    return [*problem.values(found.x), found.converged]
 
 
 def _signals(plan: _Plan, rng: np.random.Generator) -> list[np.ndarray]:
