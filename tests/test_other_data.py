@@ -18,12 +18,8 @@ NOTEBOOKS = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("0
 TRUTH = (0.0, 0.05, 0.02, 0.05)  # G, k1, k2, k3 in ns and n0: what the counts below are made with
 # What only the sample and the workbook's own series may say.
 OF_THE_SAMPLE = re.compile(r"2019|sample_data|01 to 04|errors from|fluence_series")
-# Fewer repetitions, and a coarser map, show as well that a cell runs.
-COARSE = "plots.use_style()\ncost_surface._ROWS, cost_surface._HALF_ROW = 12, 7"
-FEWER = {
-    "03": [("plots.use_style()", COARSE), ('"steps": 100', '"steps": 10')],
-    "04": [("n=1000", "n=150")],
-}
+# Fewer repetitions show as well that a cell runs.
+FEWER = {"04": [("n=1000", "n=150")]}
 NEXT = "%reset -f\nimport matplotlib.pyplot as plt\nplt.close('all')"
 
 
