@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -243,6 +244,13 @@ class TestBadPixels:
         assert "8 not" not in repr(found)
         assert "2 not finite" in repr(found)
 
+    def test_without_a_density_are_named(self):
+        n0 = np.full(SHAPE, 2.0)
+        n0[0, 0], n0[0, 1] = 0.0, np.nan
+        found = fit_many(light(), T, noise="poisson", offset="free", **LIGHT | {"n0": n0})
+        assert found.status[0].tolist() == ["refused", "refused", "fitted", "fitted"]
+        assert "n0 of this pixel" in found.message[0, 1]
+
     def test_that_hold_no_counts_are_named(self):
         y = light().astype(float)
         y[0, 0, 3], y[0, 1, 4], y[0, 2] = -1, 2.5, 0
@@ -406,6 +414,10 @@ class TestFiles:
         np.testing.assert_array_equal(again.on(y, sigma=0.02)[1, 1].values, found[1, 1].values)
         with pytest.raises(ValueError, match="not the data of the map"):
             again.on(2 * y, sigma=0.02)
+
+    def test_takes_a_sentence_for_each_of_many_pixels(self, tmp_path):
+        found = replace(fit_many(noisy(), T), messages=dict.fromkeys(range(1000), 100 * "words "))
+        assert FitMap.load(found.save(tmp_path / "map.h5")).messages == found.messages
 
     def test_keeps_the_old_file_where_a_save_fails(self, tmp_path, monkeypatch):
         found = fit_many(noisy(), T)
@@ -590,6 +602,23 @@ class TestExecutors:
         assert 0 < done.sum() < done.size
         assert (found.status[~done] == "not done").all()
         np.testing.assert_array_equal(found["k1"][done], expected["k1"][done])
+
+    def test_interrupting_among_those_that_are_fitted_one_by_one(self, monkeypatch):
+        t = np.linspace(0, 1, 30)
+        y = np.exp(-np.r_[np.full(12, 200.0), np.full(12, 5.0)][:, None] * t)
+        y += 1e-3 * np.random.default_rng(0).standard_normal(y.shape)
+
+        def interrupted(task):
+            if task.begun is not None:
+                raise KeyboardInterrupt
+            return whole(task)
+
+        whole = many.fit_chunk
+        monkeypatch.setattr(many, "fit_chunk", interrupted)
+        found = fit_many(y, t)
+        assert found.partial
+        assert found.status.tolist() == ["not done"] * 12 + ["fitted"] * 12
+        assert np.isnan(found["k1"][:12]).all()
 
     def test_interrupting_without_an_executor_does_too(self, image, monkeypatch):
         calls = []

@@ -14,16 +14,21 @@ from helpers.maps.screening import CODES, unusable, without_decay
 
 _WIDENED = 1.1  # by releasing what ended on its bound: where an error is still shown
 _BETTER = 1e-9  # of the cost
+_NO_DENSITY = "n0 of this pixel is no positive number; give one, or mask the pixel"
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Pixels to fit: a plan, signals of shape (pixels, points), and what else differs between them."""
+    """Pixels to fit: a plan, signals of shape (pixels, points), and what else differs between them.
+
+    With `begun`, what was found side by side, they are fitted one by one.
+    """
 
     plan: Plan
     y: np.ndarray
     sigma: np.ndarray | None = None
     n0: np.ndarray | None = None
+    begun: Rows | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +57,31 @@ class Rows:
             np.zeros(pixels, bool),
         )
 
+    def take(self, which: np.ndarray) -> Rows:
+        """Return some of the rows, without their messages."""
+        return Rows(*(getattr(self, name)[which] for name in ARRAYS))
+
+
+ARRAYS = ("values", "stderr", "cost", "reduced_chi2", "evaluations", "code", "one_by_one")
+
 
 def fit_chunk(task: Task) -> Rows:
-    """Fit the pixels of a task; what is wrong with one of them is reported in its row."""
+    """Fit the pixels of a task; what is wrong with one of them is reported in its row.
+
+    Side by side those that need the exact solution stay "not done", marked `one_by_one`.
+    """
     plan = task.plan
     y = np.asarray(task.y, float)
+    if task.begun is not None:
+        for index in range(len(y)):
+            _alone(task, task.begun, index)
+        return task.begun
     rows = Rows.empty(len(y), len(plan.names), "not converged")
     rows.code[:] = unusable(y, task.sigma, plan.pattern.noise == "poisson")
+    if task.n0 is not None:
+        bad = (rows.code == CODES["fitted"]) & ~((task.n0 > 0) & np.isfinite(task.n0))
+        rows.code[bad] = CODES["refused"]
+        rows.messages.update(dict.fromkeys(map(int, np.flatnonzero(bad)), _NO_DENSITY))
     left = rows.code == CODES["fitted"]
     if plan.form is not None:
         which = np.flatnonzero(left)
@@ -70,8 +93,7 @@ def fit_chunk(task: Task) -> Rows:
         left[which] = True
         if len(which):
             left[which] = ~_side_by_side(plan, plan.form, rows, scaled, which)
-    for index in np.flatnonzero(left):
-        _alone(task, rows, int(index))
+    rows.code[left], rows.one_by_one[left] = CODES["not done"], True
     return rows
 
 
@@ -180,7 +202,6 @@ def _alone(task: Task, rows: Rows, index: int) -> None:
         sigma = task.sigma[0 if len(task.sigma) == 1 else index]
     n0 = None if task.n0 is None else float(task.n0[index])
     before = float(rows.cost[index])
-    rows.one_by_one[index] = True
     rows.values[index], rows.stderr[index], rows.cost[index] = np.nan, np.nan, np.nan
     try:
         measurement = plan.measurement(np.asarray(task.y[index], float), sigma, n0, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from helpers.kinetics import Rates
-from helpers.maps.chunk import Rows, Task, fit_chunk
+from helpers.maps.chunk import ARRAYS, Rows, Task, fit_chunk
 from helpers.maps.crew import GivenUp, gathered
 from helpers.maps.fit_map import FitMap
 from helpers.maps.options import encoded
@@ -22,7 +22,7 @@ from helpers.progress import with_progress
 
 _CHUNK_BYTES = 4_000_000
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 4096, 64
-_ALONE_CHUNK = 64  # of pixels that are fitted one by one
+_ALONE_CHUNK = 8  # of pixels that are fitted one by one
 
 
 def fit_many(
@@ -99,17 +99,25 @@ def fit_many(
     whole = _Images(found, plan, wanted)
     if executor is not None and not isinstance(executor, ThreadPoolExecutor):
         _refuse_what_cannot_travel(plan)
-    chunks = list(_chunks(np.flatnonzero(wanted.ravel()), plan, len(found.pixels.t)))
-    makers = [partial(_task, found, plan, which) for which in chunks]
-    done = gathered(fit_chunk, makers, executor)
+    size = int(np.clip(_CHUNK_BYTES // (8 * len(found.pixels.t)), _SMALLEST_CHUNK, _LARGEST_CHUNK))
     try:
-        for number, rows in with_progress(done, "chunks of pixels", total=len(chunks), wanted=progress):
-            whole.put(chunks[number], rows)
+        chunks = _chunks(np.flatnonzero(wanted.ravel()), size)
+        _work(whole, chunks, executor, "chunks of pixels" if progress else "")
+        chunks = _chunks(np.flatnonzero(whole.is_left), _ALONE_CHUNK)
+        _work(whole, chunks, executor, "a few pixels one by one" if progress else "")
     except KeyboardInterrupt:
         whole.partial = True
+    return whole.finished(options)
+
+
+def _work(whole: _Images, chunks: list[np.ndarray], executor: Executor | None, label: str) -> None:
+    """Fit chunks of pixels, and fill them in as they come; without a label no bar is shown."""
+    done = gathered(fit_chunk, [partial(whole.task, which) for which in chunks], executor)
+    try:
+        for number, rows in with_progress(done, label, total=len(chunks), wanted=bool(label)):
+            whole.put(chunks[number], rows)
     finally:
         done.close()
-    return whole.finished(options, guess)
 
 
 def _wanted(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -124,24 +132,9 @@ def _wanted(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     return wanted
 
 
-def _chunks(which: np.ndarray, plan: Plan, points: int) -> Iterator[np.ndarray]:
+def _chunks(which: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut pixels into chunks whose size depends on nothing but the data, so that results do not either."""
-    size = int(np.clip(_CHUNK_BYTES // (8 * points), _SMALLEST_CHUNK, _LARGEST_CHUNK))
-    if plan.form is None:
-        size = min(size, _ALONE_CHUNK)
-    for first in range(0, len(which), size):
-        yield which[first : first + size]
-
-
-def _task(found: Understood, plan: Plan, which: np.ndarray) -> Task:
-    columns = plan.columns
-    whole = len(columns) == len(found.pixels.t)
-    y, sigma = found.pixels.rows(which), found.pixels.sigmas(which)
-    if not whole:
-        y, sigma = y[:, columns], None if sigma is None else sigma[:, columns]
-    if sigma is not None and len(sigma) > 1 and (sigma == sigma[:1]).all():
-        sigma = sigma[:1]
-    return Task(plan, y, sigma, None if found.n0 is None else found.n0.ravel()[which])
+    return [which[first : first + size] for first in range(0, len(which), size)]
 
 
 def _refuse_what_cannot_travel(plan: Plan) -> None:
@@ -163,6 +156,23 @@ class _Images:
         self.rows.code[~wanted.ravel()] = CODES["masked"]
         self.failures: list[str] = []
 
+    @property
+    def is_left(self) -> np.ndarray:
+        """Which pixels wait for the exact solution."""
+        return (self.rows.code == CODES["not done"]) & self.rows.one_by_one
+
+    def task(self, which: np.ndarray) -> Task:
+        """Return the task of fitting some pixels: side by side first, then what is left of them."""
+        pixels, columns = self.found.pixels, self.plan.columns
+        y, sigma = pixels.rows(which), pixels.sigmas(which)
+        if len(columns) < len(pixels.t):
+            y, sigma = y[:, columns], None if sigma is None else sigma[:, columns]
+        if sigma is not None and len(sigma) > 1 and (sigma == sigma[:1]).all():
+            sigma = sigma[:1]
+        n0 = None if self.found.n0 is None else self.found.n0.ravel()[which]
+        begun = self.rows.take(which) if self.is_left[which].all() else None
+        return Task(self.plan, y, sigma, n0, begun)
+
     def put(self, which: np.ndarray, rows: Rows | GivenUp) -> None:
         if isinstance(rows, GivenUp):
             self.partial = True
@@ -170,12 +180,15 @@ class _Images:
             self.rows.code[which] = CODES["lost"]
             self.rows.messages.update(dict.fromkeys(map(int, which), f"lost: {rows.reason}"))
             return
-        for name in ("values", "stderr", "cost", "reduced_chi2", "evaluations", "code", "one_by_one"):
+        for name in ARRAYS:
             getattr(self.rows, name)[which] = getattr(rows, name)
         self.rows.messages.update({int(which[place]): words for place, words in rows.messages.items()})
 
-    def finished(self, options: Mapping[str, Any], guess: Any) -> FitMap:
+    def finished(self, options: Mapping[str, Any]) -> FitMap:
         rows, plan, pixels = self.rows, self.plan, self.found.pixels
+        undone = rows.code >= CODES["lost"]
+        for name in ("values", "stderr", "cost", "reduced_chi2"):
+            getattr(rows, name)[undone] = np.nan
         shape = pixels.shape
         names = plan.names
         free = len(names) - len(plan.fixed) - (plan.pattern.n0.mode == "fixed" and "n0" not in plan.fixed)

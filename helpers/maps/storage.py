@@ -9,13 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from helpers.paths import write_bytes
 
 _FORMAT = "recombination workbook: map of fits"
 _VERSION = 1
+_SETTINGS = "settings"  # as JSON
 
 
 def write_map(path: str | Path, arrays: dict[str, np.ndarray], units: dict[str, str], content: dict) -> Path:
@@ -30,10 +30,12 @@ def write_map(path: str | Path, arrays: dict[str, np.ndarray], units: dict[str, 
     content : dict
         What JSON can hold.
     """
+    import h5py  # a tenth of a second, which only who saves a map should pay
+
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
         file.attrs["format"], file.attrs["format_version"] = _FORMAT, _VERSION
-        file.attrs["settings"] = json.dumps(content)
+        file.create_dataset(_SETTINGS, data=json.dumps(content))  # an attribute holds 64 kB at most
         file.attrs["versions"] = json.dumps(_versions())
         for name, array in arrays.items():
             packed = {"compression": "gzip", "shuffle": True} if np.size(array) > 1000 else {}
@@ -53,6 +55,8 @@ def read_map(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     ValueError
         If it is no map, or one of a later version of this workbook.
     """
+    import h5py
+
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; check the name and the folder")
@@ -62,9 +66,11 @@ def read_map(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
                 raise ValueError(f"{path}: holds no map of fits; give a file that FitMap.save wrote")
             if file.attrs["format_version"] > _VERSION:
                 raise ValueError(f"{path}: was written by a later version of this workbook; update it")
-            content = json.loads(file.attrs["settings"])
+            content = json.loads(file[_SETTINGS].asstr()[()])
             arrays: dict[str, np.ndarray] = {}
-            file.visititems(lambda name, node: _collect(arrays, name, node))
+            file.visititems(
+                lambda name, node: _collect(arrays, name, node) if isinstance(node, h5py.Dataset) else None
+            )
     except OSError as error:
         raise ValueError(f"{path}: cannot be read as HDF5 ({error}); it may be cut short") from error
     except KeyError as error:
@@ -73,8 +79,8 @@ def read_map(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
 
 def _collect(arrays: dict[str, np.ndarray], name: str, node: Any) -> None:
-    if isinstance(node, h5py.Dataset):
-        arrays[name] = node.asstr()[()] if h5py.check_string_dtype(node.dtype) else node[()]
+    if name != _SETTINGS:
+        arrays[name] = node[()]
 
 
 def _versions() -> dict[str, str]:
