@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from dataclasses import replace
 
 import pandas as pd
@@ -152,7 +153,7 @@ def table(fits: Sequence[Fit]) -> pd.DataFrame:
     best = min(fit.cost for fit in fits)
     rows = []
     for each in fits:
-        row = {f"guess {name}": each.guess[name] for name in each.law.names}
+        row: dict[str, Any] = {f"guess {name}": each.guess[name] for name in each.law.names}
         row |= dict(each.values)
         row |= {"cost": each.cost, "rmse": each.rmse, "evaluations": each.evaluations}
         if each.measurement.noise == "estimated":
