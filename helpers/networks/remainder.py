@@ -47,6 +47,24 @@ def one_hot_digits(numbers: np.ndarray) -> np.ndarray:
     return np.hstack([one_hot(np.asarray(numbers) // 10, 11), one_hot(digit_of(numbers, 0), 10)])
 
 
+def one_hot_places(places: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the encoding of numbers below 10^places as their decimal digits, one-hot: (n, 10·places).
+
+    >>> one_hot_places(3)(np.array([42])).nonzero()[1].tolist()
+    [0, 14, 22]
+    """
+
+    def encode(numbers: np.ndarray) -> np.ndarray:
+        if np.max(numbers) >= 10**places:
+            raise ValueError(
+                f"{np.max(numbers)} has more than {places} decimal digits; ask for more places, for instance "
+                f"one_hot_places({len(str(np.max(numbers)))})."
+            )
+        return np.hstack([one_hot(digit_of(numbers, place), 10) for place in reversed(range(places))])
+
+    return encode
+
+
 def binary_digits(numbers: np.ndarray) -> np.ndarray:
     """Return the seven binary digits of numbers below 128, the lowest first: (n, 7)."""
     return (np.asarray(numbers)[:, None] >> np.arange(7) & 1).astype(np.float32)
@@ -124,11 +142,64 @@ class Trained:
         """Return the hidden units' responses max(0, x·W + b) of one network: (inputs, units)."""
         return np.maximum(0, inputs @ self.weights[0][seed] + self.weights[1][seed])
 
+    def bends(self, *, seed: int = 0) -> np.ndarray:
+        """Return the input −b/w at which each hidden unit of one network with one input bends: (units,)."""
+        return bends(self.weights[0][seed], self.weights[1][seed])
 
-def build_network(features: int, classes: int, *, optimizer: str = "sgd"):
+
+def bends(weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
+    """Return the input −b/w at which each ReLU unit max(0, w·x + b) of a network with one input bends.
+
+    Parameters
+    ----------
+    weights : (1, units) as Keras keeps them
+    biases : (units,)
+
+    >>> bends(np.array([[2.0, -1.0]]), np.array([-6.0, 5.0])).tolist()
+    [3.0, 5.0]
+    """
+    if len(weights) != 1:
+        raise ValueError(f"A unit bends at one point for one input only; this network has {len(weights)}.")
+    return -biases / weights[0]
+
+
+def sawtooth_weights(divisor: int, largest: int) -> list[np.ndarray]:
+    """Return weights, set by hand, of a network that is right on all whole numbers from 0 to `largest`.
+
+    s(x) = x + Σ_k d·(max(0, x − k·d) − max(0, x − k·d + 1)) is the remainder by d of whole numbers: a
+    sawtooth that climbs by 1 and falls from d − 1 to 0 between k·d − 1 and k·d. The logit of class c is
+    2·c·s − c² = s² − (s − c)², largest where c = s. It takes 1 + 2·⌊largest/d⌋ hidden ReLU units.
+
+    Parameters
+    ----------
+    divisor : d, at least 2
+    largest : the largest number
+
+    Returns
+    -------
+    list of four arrays
+        Weights and biases of the hidden layer and of the logits, in the order of Keras' `set_weights`.
+
+    >>> [array.shape for array in sawtooth_weights(10, 100)]
+    [(1, 21), (21,), (21, 10), (10,)]
+    """
+    if divisor < 2 or largest < 0:
+        raise ValueError(f"divisor must be at least 2 and largest at least 0; they are {divisor}, {largest}.")
+    falls = divisor * np.arange(1, largest // divisor + 1)
+    starts = np.concatenate([[0], falls - 1, falls])
+    heights = np.repeat([1, -divisor, divisor], [1, len(falls), len(falls)])
+    classes = np.arange(divisor)
+    weights = [np.ones((1, len(starts))), -starts, np.outer(heights, 2 * classes), -(classes**2)]
+    return [array.astype(np.float32) for array in weights]
+
+
+def build_network(
+    features: int, classes: int, *, optimizer: str = "sgd", hidden: int = HIDDEN, weight_decay: float = 0.0
+):
     """Build the original's network: 64 ReLU units, softmax; compiled for batches of BATCH.
 
     optimizer: "sgd" (learning rate 0.01) or "adam" (0.001), Keras' values where nothing else is asked for.
+    weight_decay: part of the weights that each step takes away, in units of the learning rate.
     Labels are whole numbers; the loss is the categorical cross-entropy of their one-hot form.
     """
     keras = keras_module()
@@ -138,12 +209,25 @@ def build_network(features: int, classes: int, *, optimizer: str = "sgd"):
     network = keras.Sequential(
         [
             keras.Input((features,)),
-            keras.layers.Dense(HIDDEN, activation="relu"),
+            keras.layers.Dense(hidden, activation="relu"),
             keras.layers.Dense(classes, activation="softmax"),
         ]
     )
-    network.compile(known[optimizer](), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    method = known[optimizer](weight_decay=weight_decay or None)
+    network.compile(method, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return network
+
+
+def spread_bends(network, inputs: np.ndarray, seed: int) -> None:
+    """Set the hidden layer's biases so that each unit bends within the range of the inputs, in place.
+
+    Keras starts with biases 0, so that all units bend at the input 0. Here unit j starts with b_j = −w_j·x_j,
+    with x_j drawn uniformly within the range of each input.
+    """
+    weights, biases, *others = network.get_weights()
+    rng = np.random.default_rng([seed, len(biases)])
+    points = rng.uniform(inputs.min(axis=0), inputs.max(axis=0), (len(biases), inputs.shape[1]))
+    network.set_weights([weights, -(weights * points.T).sum(axis=0), *others])
 
 
 def train(task: Task, seeds: Sequence[int], *, optimizer: str = "sgd", epochs: int | None = None) -> Trained:
@@ -167,17 +251,26 @@ def train_encoded(
     epochs: int,
     optimizer: str = "sgd",
     held_out: int = 0,
+    weight_decay: float = 0.0,
+    spread: bool = False,
 ) -> Trained:
     """Train one network per seed on `samples` random rows of inputs (m, features) with labels (m,).
 
     `held_out` inputs, drawn anew for each seed, never enter the training. `samples` must be a multiple of
-    BATCH. With JAX all networks learn at once, in one compiled loop; elsewhere one after the other by `fit`,
-    with the same first weights and batches.
+    BATCH. `weight_decay` is build_network's; with `spread`, spread_bends sets the first biases. With JAX all
+    networks learn at once, in one compiled loop; elsewhere one after the other by `fit`, with the same first
+    weights and batches.
     """
     if samples % BATCH:
         raise ValueError(f"samples must be a multiple of {BATCH}, the size of a batch; it is {samples}.")
+    if not 0 <= held_out < len(inputs):
+        raise ValueError(f"held_out must be from 0 to {len(inputs) - 1}, so that an input is left to show.")
     orders, seen = _orders(len(inputs), seeds, samples, epochs, held_out)
-    networks = [_seeded(seed, inputs.shape[1], int(labels.max()) + 1, optimizer) for seed in seeds]
+    classes = int(labels.max()) + 1
+    networks = [_seeded(seed, inputs.shape[1], classes, optimizer, weight_decay) for seed in seeds]
+    if spread:
+        for seed, network in zip(seeds, networks, strict=True):
+            spread_bends(network, inputs, seed)
     together = keras_module().backend.backend() == "jax"
     walk = _learn_together if together else _learn_in_turn
     answers, weights = walk(networks, inputs, labels, orders)
@@ -215,9 +308,9 @@ def _orders(
     return orders.reshape(len(seeds), epochs, -1, BATCH), seen
 
 
-def _seeded(seed: int, features: int, classes: int, optimizer: str):
+def _seeded(seed: int, features: int, classes: int, optimizer: str, weight_decay: float = 0.0):
     keras_module().utils.set_random_seed(seed)
-    return build_network(features, classes, optimizer=optimizer)
+    return build_network(features, classes, optimizer=optimizer, weight_decay=weight_decay)
 
 
 def _learn_in_turn(networks, inputs, labels, orders):
