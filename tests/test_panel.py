@@ -15,15 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
+from nbconvert import HTMLExporter
 
 from helpers import fitting, guesses
-from helpers.kinetics import Equation, Rates, solve
-from helpers.measurement import Measurement, Quantity, as_measurement
+from helpers.kinetics import Equation, RateLaw, Rates, solve
+from helpers.measurement import Measurement, Observable, Quantity, Response, as_measurement
 from helpers.measurement.described import load_measurement
+from helpers.measurement.response import clock
 from helpers.panel import MeasurementPanel
 from helpers.panel.controls import parse, stops_around
 from helpers.panel.drawing import _STYLE, HEIGHT, SCALES, WIDTH
@@ -1015,6 +1018,112 @@ class TestPage:
         assert code.count("</style>") == 1
         assert code.endswith("</style>")
         assert '"' not in code.partition('onload="')[2].partition('">')[0]
+
+
+def rising(count, **options):
+    """Counts of traces that begin 0.2 after the pulse of a Gaussian response is expected."""
+    t, response, rng = np.linspace(-4, 30, 350), Response(fwhm=0.8), np.random.default_rng(8)
+    traces = []
+    for n0 in DENSITIES[:count]:
+        at = clock(t, time_zero=0.2, response=response)
+        shape, _ = at.shape(RateLaw(), Observable("photoluminescence"), (0, 0.1, 0.2, 0), n0)
+        traces.append(Trace(t, rng.poisson(2000 * shape / shape.max() + 5).astype(float), t_unit="ns"))
+    settings = {"observable": "photoluminescence", "offset": "free", "noise": "poisson"}
+    settings |= {"response": response, "n0": DENSITIES[:count], "time_zero": Quantity([0.0] * count, "free")}
+    return Measurement(traces, **settings | options)
+
+
+class TestTimeZero:
+    @pytest.fixture
+    def timed(self, tmp_path):
+        return MeasurementPanel(rising(1), (0, 0.1, 0.2, 0), path=tmp_path / "guesses.json")
+
+    def test_only_a_fitted_one_has_a_row(self, one, timed):
+        assert "time_zero" not in one.controls
+        assert list(timed.controls)[-2:] == ["n0", "time_zero"]
+        row = timed.controls["time_zero"]
+        assert (row.label, timed._units()["time_zero"]) == ("t0", "ns")
+
+    def test_the_slider_runs_evenly_around_where_a_fit_begins(self, timed):
+        row = timed.controls["time_zero"]
+        assert row.stops[row.stop] == row.value == 0.0
+        np.testing.assert_allclose(np.diff(row.stops), row.stops[1] - row.stops[0])
+        np.testing.assert_allclose(row.stops[[0, -1]], [-2.4, 2.4])  # three widths of the response
+        for stop in (0, row.slider.max):
+            row.slider.value = stop
+            assert timed.values["time_zero"] == row.stops[stop]
+            assert "no curve" not in timed.readout.value
+        row.box.value = "-0.3"
+        assert timed.values["time_zero"] == -0.3
+        assert row.stop == np.abs(row.stops + 0.3).argmin()
+
+    def test_the_curve_moves_with_it(self, timed):
+        row, at_the_start = timed.controls["time_zero"], timed._shown
+        row.box.value = "0.2"
+        assert timed._shown.rms_scaled < 1.1 < at_the_start.rms_scaled
+        peaks = [each.curves[0].argmax() for each in (at_the_start, timed._shown)]
+        assert np.diff(timed.view.t_curves[0][peaks]) == pytest.approx(0.2, abs=0.05)
+
+    def test_a_fit_finds_it_with_its_error_and_can_hold_it(self, timed):
+        row = timed.controls["time_zero"]
+        timed.buttons["fit"].click()
+        error = float(row.verdict.value.removeprefix("±"))
+        assert abs(row.value - 0.2) < 4 * error < 0.1
+        rows = {each[0]: each for each in timed._table()}
+        assert rows["t0"][1:4] == [repr(row.value), row.verdict.value, "ns"]
+        assert "time_zero" not in rows
+        timed.buttons["undo"].click()
+        assert row.value == timed.values["time_zero"] == 0.0
+        row.box.value = "0.1"
+        row.free.value = False
+        timed.buttons["fit"].click()
+        assert timed.fit.values["time_zero"] == row.value == 0.1
+        assert row.verdict.value == "held"
+        assert "held: n0, time zero" in timed.message.value
+
+    def test_where_each_trace_has_its_own_the_row_shifts_them_all(self, tmp_path):
+        measurement = rising(3, time_zero=Quantity([0.0, 0.1, 0.3], "free"))
+        panel = MeasurementPanel(measurement, (0, 0.1, 0.2, 0), path=tmp_path / "guesses.json")
+        row, names = panel.controls["time_zero"], [f"time_zero_{j}" for j in (1, 2, 3)]
+        assert row.label == "t0 +"
+        row.box.value = "0.05"
+        np.testing.assert_allclose([panel.values[name] for name in names], [0.05, 0.15, 0.35])
+        panel.buttons["fit"].click()
+        found = [panel.values[name] for name in names]
+        np.testing.assert_array_equal(found, panel.fit.time_zero)
+        np.testing.assert_allclose(found, 0.2, atol=0.05)
+        assert (row.value, row.verdict.value) == (0.0, "see the message")
+        assert f"time zero {found[0]:.4g} ± " in panel.message.value
+        panel.buttons["undo"].click()
+        np.testing.assert_allclose([panel.values[name] for name in names], [0.05, 0.15, 0.35])
+        panel.buttons["redo"].click()
+        panel._attempt(lambda: panel._reset_row("time_zero"))
+        np.testing.assert_allclose([panel.values[name] for name in names], [0.0, 0.1, 0.3])
+
+    def test_a_shared_one_is_one_number(self, tmp_path):
+        measurement = rising(2, time_zero=Quantity([0.0, 0.0], "shared"))
+        panel = MeasurementPanel(measurement, (0, 0.1, 0.2, 0), path=tmp_path / "guesses.json")
+        panel.buttons["fit"].click()
+        row = panel.controls["time_zero"]
+        assert row.label == "t0"
+        assert row.value == panel.fit.values["time_zero"] == pytest.approx(0.2, abs=0.03)
+        assert row.verdict.value.startswith("±")
+
+
+class TestExported:
+    def test_an_exported_page_shows_the_still_picture(self, one):
+        """Without a kernel, where the state of the widgets was not saved, as JupyterLab does by default."""
+        bundle = one._repr_mimebundle_()
+        outputs = [nbformat.v4.new_output("display_data", bundle)]
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("panel", outputs=outputs)])
+        html, _ = HTMLExporter().from_notebook_node(notebook)
+        assert f'src="data:image/png;base64,{bundle["image/png"]}"' in html
+
+
+class TestKernelAsked:
+    def test_the_panel_answers_the_page_that_asks_whether_it_is_there(self, one):
+        one._page_ask.value = json.dumps({"view": "a", "nudges": {}, "acts": [], "ping": "a <17>"})
+        assert one._page_pong.value == "a &lt;17&gt;"
 
 
 class TestSeries:

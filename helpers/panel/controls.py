@@ -42,12 +42,14 @@ class ParameterControl(widgets.HBox):
     name : str
         Its widgets carry the classes name-NAME, on-NAME, free-NAME, box-NAME, verdict-NAME and rate-NAME.
     stops : ndarray
-        Values of the slider's stops, the first of them 0, increasing.
+        Values of the slider's stops, increasing; the first of them is 0 for what cannot be negative.
     say : function of str
         Where a refused entry is explained.
     changed : function of a change
         What follows a new value; called before the row's own widgets are brought up to date, so that a
         picture need not wait for them.
+    linear : bool
+        Whether the stops are evenly spaced, so that the nearest one is nearest on a linear scale.
     is_term : bool
         Whether the parameter can be out of use, and is 0 then.
     lower : float
@@ -85,9 +87,10 @@ class ParameterControl(widgets.HBox):
         label: str = "",
         label_width: int = 40,
         continuous: bool = True,
+        linear: bool = False,
     ) -> None:
         self.name, self.stops, self._say = name, stops, say
-        self.is_term, self.lower, self.label = is_term, lower, label or name
+        self.is_term, self.lower, self.label, self._linear = is_term, lower, label or name, linear
         self._showing = False
         self._make_widgets(label_width, continuous=continuous)
         parts = [self.title, self.on, self.free, self.box, self.verdict, self.slider]
@@ -103,6 +106,7 @@ class ParameterControl(widgets.HBox):
         self.free.observe(changed, "value")
         self.observe(changed, "value")
         self.observe(self._show, "value")
+        self._show()  # zero is not the first stop of every slider
 
     def _make_widgets(self, label_width: int, *, continuous: bool) -> None:
         self.title = widgets.Label(
@@ -151,9 +155,9 @@ class ParameterControl(widgets.HBox):
 
     @property
     def stop(self) -> int:
-        """The slider's stop nearest to the value on the log scale; the stop at zero for zero only."""
+        """The slider's stop nearest to the value; on the log scale the stop at zero is for zero only."""
         alike = np.flatnonzero(np.sign(self.stops) == np.sign(self.value))
-        if self.value == 0 or not alike.size:
+        if self._linear or self.value == 0 or not alike.size:
             return int(np.abs(self.stops - self.value).argmin())
         sizes = np.log(np.abs(self.stops[alike]))
         return int(alike[np.abs(sizes - math.log(abs(self.value))).argmin()])

@@ -97,9 +97,10 @@ class SliderPanel(widgets.VBox):
             widgets.Text(continuous_update=False, layout={"display": "none"}).add_class(name)
             for name in ("page-size", "page-ask")
         )
+        self._page_pong = widgets.HTML(layout={"display": "none"}).add_class("page-pong")  # its answer
         aloud = widgets.HTML().add_class("aloud")
         gone = widgets.Label(GONE).add_class("gone")
-        super().__init__([page, self._page_size, self._page_ask, gone, bench, aloud])
+        super().__init__([page, self._page_size, self._page_ask, self._page_pong, gone, bench, aloud])
         self.layout.width = "100%"
         self.add_class("guess-panel")
         self._connect()
@@ -240,6 +241,8 @@ class SliderPanel(widgets.VBox):
             view, nudges, acts = str(asked["view"]), dict(asked["nudges"]), list(asked["acts"])
         except (ValueError, KeyError, TypeError):
             return
+        if ping := str(asked.get("ping", "")):  # the page asks whether this kernel is still its own
+            self._page_pong.value = html.escape(ping)
         before = self._asked_before.setdefault(view, {})
         for name, count in nudges.items():
             stops, before[name] = int(count) - before.get(name, 0), int(count)

@@ -37,8 +37,8 @@ STYLE_SHEET = """
 .guess-panel .jupyter-button { color: var(--jp-ui-font-color1, #212121); }
 .guess-panel .aloud { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .guess-panel .gone { display: none; font-weight: 600; padding: 4px 0; }
-.guess-panel.jupyter-widgets-disconnected .gone { display: block; }
-.guess-panel.jupyter-widgets-disconnected .bench { opacity: 0.45; pointer-events: none; }
+.guess-panel:is(.jupyter-widgets-disconnected, [data-gone]) .gone { display: block; }
+.guess-panel:is(.jupyter-widgets-disconnected, [data-gone]) .bench { opacity: 0.45; pointer-events: none; }
 body[data-jp-theme-light="false"] .guess-panel, body.vscode-dark .guess-panel { --stale: #a8a8a8; }
 """
 SCRIPT = r"""
@@ -162,7 +162,8 @@ SCRIPT = r"""
 
   // Keys and clicks.
   const nudges = {}, acts = [];
-  const ask = () => send('page-ask', JSON.stringify({view: me, nudges: nudges, acts: acts.slice(-20)}));
+  let ping = '';
+  const ask = () => send('page-ask', JSON.stringify({view: me, nudges, acts: acts.slice(-20), ping}));
   const steps = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10};
   const rowOf = element => settings.rows.find(row => part('row', row.name)?.contains(element));
   const keys = event => {
@@ -200,6 +201,22 @@ SCRIPT = r"""
     if (event.target.closest('.delivers')) asked = performance.now();
   }, {capture: true, ...while_shown});
 
+  // Jupyter tells widgets of a kernel's restart, not that it was shut down; the notebook's own sign shows
+  // that. The panel is used again once its own kernel answers; another one, started since, cannot.
+  let ticks = 0;
+  const lookAtKernel = () => {
+    const sign = root.closest('.jp-NotebookPanel')?.querySelector('[data-status]')?.dataset.status;
+    if (!sign) return;
+    const isThere = sign === 'idle' || sign === 'busy';
+    ticks = isThere ? 0 : ticks + 1;
+    if (ticks >= 2) root.dataset.gone = Date.now();
+    else if (isThere && root.dataset.gone) {
+      const [view, time] = (find('.page-pong .widget-html-content')?.textContent ?? '').trim().split(' ');
+      if (view === me && Number(time) > Number(root.dataset.gone)) delete root.dataset.gone;
+      else { ping = me + ' ' + Date.now(); ask(); }
+    }
+  };
+
   const themes = new MutationObserver(measureSoon);
   const changes = new MutationObserver(dressSoon);
   const frames = new ResizeObserver(measureSoon);
@@ -208,7 +225,7 @@ SCRIPT = r"""
   // again, and this script begins anew.
   let away = 0;
   const watch = setInterval(() => {
-    if (root.isConnected) { away = 0; measure(); return; }
+    if (root.isConnected) { away = 0; measure(); lookAtKernel(); return; }
     away += 1;
     if (away < 600) return;
     clearInterval(watch);

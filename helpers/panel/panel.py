@@ -29,6 +29,7 @@ _MOST_NUMBERS = 4  # in a line of the picture
 _MOST_BUTTONS = 8  # for traces to be looked at alone; of more a menu
 _ALL = -1  # traces
 _MOST_FITS = 100  # whose errors are remembered, for undo
+_CURVATURE = " Errors are those of the curvature at the minimum; profile(panel.fit) gives intervals."
 _WORDS = {"scale": "scale", "offset": "background", "scatter": "scattered light", "time_zero": "time zero"}
 
 
@@ -37,7 +38,8 @@ class MeasurementPanel(SliderPanel):
 
     Each row has two marks: "use" (a term that is not in use is 0) and "free" (a fit varies it; otherwise it
     is held at its value). Scale and background are at their best values at every move; they are shown below
-    the RMSE. For several traces the row n0 is a factor on each trace's n0. After a fit each row says its
+    the RMSE. For several traces the row n0 is a factor on each trace's n0. A time zero that is fitted has a
+    row t0; where each trace has its own, the row shifts all of them. After a fit each row says its
     error, its limit or that it is not determined; grey after the next move.
 
     Parameters
@@ -100,7 +102,7 @@ class MeasurementPanel(SliderPanel):
         self.path = None if path is None else Path(path)
         self._model = Model(self.measurement, self.law, guess)
         self.densities = self._model.densities  # to which a factor refers
-        self._times = self._first_times()  # time zeros that are fitted, as the curves are drawn with them
+        self._times = self._first_times()  # time zeros that are fitted, to which a shift refers
         self._fitted: dict[tuple, dict[str, str]] = {}  # verdicts by where the rows stood
         rows = rows_of(self._model, self.say, self._row_changed)
         self._linear = widgets.HTML().add_class("linear")
@@ -197,12 +199,23 @@ class MeasurementPanel(SliderPanel):
 
     def _units(self) -> dict[str, str]:
         units = {each.name: each.unit for each in self._model.problem.parameters}
+        units |= {"time_zero": self.measurement.t_unit}
         return units | {"n0": "" if len(self.measurement) > 1 else units.get("n0", "")}
 
     def _first_times(self) -> dict[str, float]:
         """Time zeros where a fit would begin, by the names of its parameters."""
         names = [each.name for each in self._model.problem.parameters if each.kind == "time_zero"]
         return {name: self._model.start[name] for name in names}
+
+    @property
+    def _time_values(self) -> dict[str, float]:
+        """Fitted time zeros where their row stands: of several, each is shifted."""
+        if not self._times:
+            return {}
+        value = self.controls["time_zero"].value
+        if len(self._times) == 1:
+            return dict.fromkeys(self._times, value)
+        return {name: zero + value for name, zero in self._times.items()}
 
     def _begin(self) -> None:
         """Put all rows to where they began, marks included."""
@@ -218,6 +231,8 @@ class MeasurementPanel(SliderPanel):
             several = len(self.measurement) > 1
             value = start.get("n0_factor", 1.0) if several else float(self._model.densities[0])
             return value, True, self.measurement.n0.mode != "fixed"
+        if name == "time_zero":
+            return start.get(name, 0.0), True, True
         is_term = self.controls[name].is_term
         return start[name], not is_term or name not in held or start[name] != 0, is_term or name not in held
 
@@ -225,6 +240,8 @@ class MeasurementPanel(SliderPanel):
         with self._one_redraw():
             if name == "n0":
                 self.densities = self._model.densities
+            if name == "time_zero":
+                self._times = self._first_times()
             self.controls[name].put(*self._beginning(name))
 
     def _state(self) -> tuple:
@@ -241,7 +258,7 @@ class MeasurementPanel(SliderPanel):
     def _place(self) -> tuple:
         """Where the curves are drawn: what a fit's errors belong to."""
         rows = tuple(row.effective for row in self.controls.values())
-        return rows, tuple(map(float, self.n0)), tuple(self._times.values())
+        return rows, tuple(map(float, self.n0)), tuple(self._time_values.values())
 
     def _show_verdicts(self) -> None:
         """Show what a fit said of where the rows stand; elsewhere what the last one said, in grey."""
@@ -258,7 +275,7 @@ class MeasurementPanel(SliderPanel):
 
     def _drawn_with(self) -> dict[str, float]:
         """Values of the law's parameters and of fitted time zeros."""
-        return self._law_values() | self._times
+        return self._law_values() | self._time_values
 
     @in_turn
     def _redraw(self, *, key: str | None = None) -> None:
@@ -298,7 +315,7 @@ class MeasurementPanel(SliderPanel):
         lines = []
         for kind, word in _WORDS.items():
             found = [each for each in self._model.problem.parameters if each.kind == kind]
-            if found:
+            if found and [each.name for each in found] != ["time_zero"]:  # which has a row that shows it
                 digits = 3 if short else 4
                 numbers = ", ".join(f"{self.values[each.name]:.{digits}g}" for each in found[:_MOST_NUMBERS])
                 unit = "" if short and len(found) > 1 else found[0].unit
@@ -312,7 +329,8 @@ class MeasurementPanel(SliderPanel):
         single = len(self.measurement) == 1 and self.measurement.repetition_period is None
         if not (single and isinstance(self.law, RateLaw)):
             return None
-        end = float(self.measurement.traces[0].t[-1] - self.measurement.time_zero[0])
+        zero = self._time_values.get("time_zero", self.measurement.time_zero[0])
+        end = float(self.measurement.traces[0].t[-1] - zero)
         return kinetics.shares(end, self.n0[0], self.rates)
 
     def _notes(self) -> list[str]:
@@ -360,7 +378,7 @@ class MeasurementPanel(SliderPanel):
         if len(self._fitted) > _MOST_FITS:
             del self._fitted[next(iter(self._fitted))]
         self._show_verdicts()
-        how = "" if curves is not None else " Errors are those of the curvature at the minimum."
+        how = "" if curves is not None else _CURVATURE
         self.say(self._words_of(self.fit) + how)
 
     def _show_values(self) -> None:
@@ -368,7 +386,10 @@ class MeasurementPanel(SliderPanel):
         with self._one_redraw():
             for name in self.law.names:
                 self.controls[name].take(fit.values[name])
-            self._times = {name: float(fit.values[name]) for name in self._times}
+            if self._times and self.controls["time_zero"].free.value:
+                several = len(self._times) > 1
+                self._times = {name: float(fit.values[name]) for name in self._times}
+                self.controls["time_zero"].value = 0.0 if several else self._times["time_zero"]
             if self.controls["n0"].free.value:
                 self._take_n0(fit)
 
@@ -376,7 +397,12 @@ class MeasurementPanel(SliderPanel):
         """Name of each row's parameter in the fit; none for n0 where each trace has its own."""
         n0 = [name for name in self.fit.names if name in ("n0", "n0_factor")]
         held = not self.controls["n0"].free.value
-        return {name: name for name in self.law.names} | {"n0": n0[0] if n0 else "n0" if held else None}
+        names: dict[str, str | None] = {name: name for name in self.law.names}
+        names["n0"] = n0[0] if n0 else "n0" if held else None
+        if self._times:
+            held = not self.controls["time_zero"].free.value
+            names["time_zero"] = "time_zero" if len(self._times) == 1 or held else None
+        return names
 
     def _take_n0(self, fit: fitting.Fit) -> None:
         row = self.controls["n0"]
@@ -396,12 +422,8 @@ class MeasurementPanel(SliderPanel):
         held = [name for name in rows if name not in dropped]
         words = f"Fitted; free: {', '.join(_WORDS.get(name, name) for name in free)}"
         words += f"; held at zero: {', '.join(dropped)}" if dropped else ""
-        words += f"; held: {', '.join(held)}" if held else ""
-        own = [name for name in fit.names if name.startswith("n0_") and name != "n0_factor"]
-        if "n0" in free and own:
-            errors = {name: f" ± {error:.2g}" if error > 0 else "" for name, error in fit.stderr[own].items()}
-            numbers = [f"{fit.values[name]:.4g}{errors[name]}" for name in own[:_MOST_NUMBERS]]
-            words += f"; n0 {', '.join(numbers)}" + (", …" if len(own) > _MOST_NUMBERS else "")
+        words += f"; held: {', '.join(_WORDS.get(name, name) for name in held)}" if held else ""
+        words += "".join(_each_of(fit, kind) for kind in ("n0", "time_zero") if kind in free)
         quality = f"reduced χ² {fit.reduced_chi2:.4g}" if fit.problem.is_absolute else f"RMSE {fit.rmse:.6g}"
         quality += f"; noise: {fit.noise}" if fit.measurement.noise == "estimated" else ""
         return f"{words}. {fit.evaluations} evaluations, {quality}."
@@ -462,7 +484,7 @@ class MeasurementPanel(SliderPanel):
         curves: dict[int, list[np.ndarray]] = {}
         for number in range(len(guesses), 0, -1):  # the newest first
             guess = guesses[number - 1]
-            values = {name: guess.values[name] for name in self.law.names} | self._times
+            values = {name: guess.values[name] for name in self.law.names} | self._time_values
             try:
                 curves[number] = self._model.at(values, np.array(guess.n0), self.view.t_curves).curves
             except Exception:  # what was kept may have no curve here; it stays in the menu
@@ -484,7 +506,7 @@ class MeasurementPanel(SliderPanel):
             marks = ["yes" if mark else "no" for mark in (row.on.value or not row.is_term, row.free.value)]
             rows.append([row.label, repr(row.effective), words, units.get(name, ""), *marks])
         for each in self._model.problem.parameters:
-            if each.kind in _WORDS:
+            if each.kind in _WORDS and each.name != "time_zero":  # which has a row
                 how = "in a fit" if each.kind == "time_zero" else "settled"
                 rows.append([each.name, repr(self.values[each.name]), "", each.unit, "yes", how])
         rows.append(["RMSE", repr(self.rmse), "", self.measurement.signal_unit, "", ""])
@@ -498,6 +520,17 @@ class MeasurementPanel(SliderPanel):
             numbers = [*(guess.values[name] for name in self.law.names), self._row_of(guess)[1]]
             texts.append(f"{guess.name}: " + ", ".join(f"{number:.3g}" for number in numbers))
         return f"Kept guesses ({', '.join(self.controls)})", texts
+
+
+def _each_of(fit: fitting.Fit, kind: str) -> str:
+    """Say what was found for each trace, where each has its own."""
+    own = [each.name for each in fit.problem.parameters if each.kind == kind and each.trace is not None]
+    own = [name for name in own if name != kind]
+    if not own:
+        return ""
+    errors = {name: f" ± {error:.2g}" if error > 0 else "" for name, error in fit.stderr[own].items()}
+    numbers = [f"{fit.values[name]:.4g}{errors[name]}" for name in own[:_MOST_NUMBERS]]
+    return f"; {_WORDS.get(kind, kind)} {', '.join(numbers)}" + (", …" if len(own) > _MOST_NUMBERS else "")
 
 
 def _heading(law: Law, measurement: Measurement) -> str:

@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 PATIENCE = 60_000  # milliseconds until a condition counts as not met
@@ -139,6 +140,14 @@ def open_and_run(page: Page, address: str) -> None:
     page.wait_for_function(KERNEL_IS_IDLE)
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     page.wait_for_function(ALL_CELLS_HAVE_RUN)
+
+
+def accessibility_faults(page: Page, place: str) -> list[str]:
+    """Return what axe-core finds against levels A and AA of WCAG 2.0 and 2.1 in one element of the page."""
+    rules = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(page, context=place, options={"runOnly": rules}).response
+    assert {"button-name", "color-contrast", "label"} <= {each["id"] for each in found["passes"]}
+    return [f"{each['id']}: {node['html'][:200]}" for each in found["violations"] for node in each["nodes"]]
 
 
 def execute(page: Page, code: str) -> str:

@@ -10,7 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
-from labdriver import browser_page, jupyterlab, open_and_run
+from labdriver import accessibility_faults, browser_page, jupyterlab, open_and_run
 
 from helpers.description import read
 from helpers.kinetics import RateLaw
@@ -59,6 +59,7 @@ def test_from_a_file_of_counts_to_the_first_fit(chromium, tmp_path, counts):
         page.get_by_label("Pulses per second").fill("single")
         page.keyboard.press("Tab")
         status.get_by_text("Understood").wait_for()
+        assert accessibility_faults(page, ".measurement-chooser") == []
         page.get_by_role("button", name="Write the description").click()
         page.locator(".chooser-outcome").get_by_text("film A.toml").wait_for()
         page.get_by_role("button", name="Fit", exact=True).click()
@@ -66,6 +67,7 @@ def test_from_a_file_of_counts_to_the_first_fit(chromium, tmp_path, counts):
             page.wait_for_function(FITTED)
             page.locator(".measurement-chooser").screenshot(path=picture)
         k1 = float(page.wait_for_function(FITTED).json_value())
+        assert accessibility_faults(page, ".measurement-chooser") == []
         assert errors == []
     assert k1 == pytest.approx(RATES[1], rel=0.2)
     described = read(project / "data" / "film A.toml")

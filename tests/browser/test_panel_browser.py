@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from labdriver import browser_page, execute, jupyterlab, open_and_run
+from labdriver import KERNEL_IS_IDLE, accessibility_faults, browser_page, execute, jupyterlab, open_and_run
 from playwright.sync_api import expect
 
 from helpers import guesses
@@ -73,6 +73,12 @@ panel = MeasurementPanel(Measurement(traces, n0=n0, **settings), (0, 0.2, 0.6, 0
 panel
 """
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+
+# The selected cell of the notebook, and how many there are.
+CELLS = """() => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    return [notebook.activeCellIndex, notebook.widgets.length];
+}"""
 
 IS_SIZED = """ratio => {
     const picture = document.querySelector('img.picture'), column = picture.parentElement;
@@ -424,6 +430,7 @@ def test_the_picture_follows_the_theme_and_all_texts_can_be_read(panel, theme):
     panel.type("k1", "nonsense")
     panel.wait_text("status", "text.includes('is kept')")
     panel.page.wait_for_function(f"() => ({CONTRASTS})().length === 0", polling=100)
+    assert accessibility_faults(panel.page, ".guess-panel") == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -449,8 +456,17 @@ def test_arrow_keys_go_5_percent_and_with_shift_a_quarter_percent(panel):
         panel.page.keyboard.press(keys)
         panel.wait_above("k2", before)
         assert low < float(panel.kernel("panel.rates.k2")) / before < high
-    # JupyterLab's own keys, which go to another cell, have not acted.
-    assert panel.page.evaluate("() => document.activeElement.closest('.rate-k2') !== null")
+
+
+def test_keys_stay_in_the_panel(panel):
+    """JupyterLab's own keys go to another cell (arrows, j, k), make new ones (a, b), cut and paste (x, v)."""
+    cells = panel.page.evaluate(CELLS)
+    for place in (".rate-k2 .noUi-handle", ".on-k2 input", "button.btn-fit", ".scale button"):
+        panel.page.locator(place).first.focus()
+        for key in ("ArrowDown", "ArrowUp", "ArrowUp", "Shift+ArrowUp", "k", "j", "a", "b", "x", "v", "Home"):
+            panel.page.keyboard.press(key)
+        assert panel.page.evaluate("place => document.activeElement.matches(place)", place)
+    assert panel.page.evaluate(CELLS) == cells
 
 
 def test_every_key_counts_however_fast_they_come(panel):
@@ -592,6 +608,7 @@ def test_one_trace_of_a_series_is_looked_at_alone_by_a_click(lab):
     for word in ("scale", "background"):
         assert word in panel.text("linear")
     assert page.evaluate(FAULTS) == []
+    assert accessibility_faults(page, ".guess-panel") == []
     before = panel.picture()
     page.locator(".alone button").nth(2).click()
     page.wait_for_function("before => document.querySelector('img.picture').src !== before", arg=before)
@@ -603,10 +620,18 @@ def test_one_trace_of_a_series_is_looked_at_alone_by_a_click(lab):
     assert errors == []
 
 
-def test_a_restarted_kernel_is_said_within_5_seconds(lab):
+def test_a_kernel_that_was_restarted_or_shut_down_is_said_within_5_seconds(lab):
     page = lab[0]
     gone = page.locator(".gone")
     expect(gone).to_be_hidden()
-    restart = "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }"
-    page.evaluate(restart)
+    context = "window.jupyterapp.shell.currentWidget.sessionContext"
+    page.evaluate(f"() => {{ {context}.session.kernel.restart() }}")
     expect(gone).to_be_visible(timeout=5000)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    page.locator(".guess-panel:not(.jupyter-widgets-disconnected) img.picture[src^=data]").wait_for()
+    expect(gone).to_be_hidden()
+    page.evaluate(f"() => {{ {context}.shutdown() }}")
+    expect(gone).to_be_visible(timeout=5000)
+    page.evaluate(f"() => {{ {context}.startKernel() }}")
+    page.wait_for_function(KERNEL_IS_IDLE)
+    expect(gone).to_be_visible()  # the new kernel knows nothing of the panel
