@@ -85,8 +85,7 @@ def minima(grid: Grid, t: np.ndarray, form: Form, known: np.ndarray, data: Data,
     data : Data
     given : bool
     """
-    begin = _begin(grid, t, form, known, data, given)
-    found = _resolved(grid, form, begin, data)
+    found = _resolved(grid, form, *_begin(grid, t, form, known, data, given), data)
     doubtful = found.trusted & _doubtful(found, form, len(t), _noise_floor(data, form))
     if doubtful.sum() < _FEW:
         found.trusted &= ~doubtful
@@ -98,31 +97,29 @@ def minima(grid: Grid, t: np.ndarray, form: Form, known: np.ndarray, data: Data,
 
 def refined(grid: Grid, form: Form, begin: np.ndarray, data: Data) -> Found:
     """Find minima near points that lie close to them, shape (6, pixels); doubtful ones are not trusted."""
-    found = _resolved(grid, form, begin, data)
+    found = _resolved(grid, form, *_evaluated(grid, form, begin, data), data)
     found.trusted &= ~_for_the_exact_solution(grid, form, data, found)
     return found
 
 
-def _begin(grid: Grid, t, form: Form, known, data: Data, given: bool) -> np.ndarray:
+def _begin(grid: Grid, t, form: Form, known, data: Data, given: bool) -> tuple[np.ndarray, Sums]:
     points = starts(t, grid.dark, form, known, data)
     rates = [j for j in (K1, K2, K3) if j in form.free]
     if given:
         for each in points:
             each[rates] = known[rates]
-    if len(points) == 1:
-        return points[0]
     return _lowest(grid, form, points, data)
 
 
-def _lowest(grid: Grid, form: Form, points: list[np.ndarray], data: Data) -> np.ndarray:
-    """Return for every pixel the one of some points that costs least."""
-    best, lowest = points[0], np.full(points[0].shape[1], np.inf)
-    for each in points:
+def _lowest(grid: Grid, form: Form, points: list[np.ndarray], data: Data) -> tuple[np.ndarray, Sums]:
+    """Return for every pixel the one of some points that costs least, and the sums there."""
+    best, lowest = _evaluated(grid, form, points[0], data)
+    for each in points[1:]:
         x, sums = _evaluated(grid, form, each, data)
-        better = sums.cost < lowest
+        better = sums.cost < lowest.cost
         best = np.where(better, x, best)
-        lowest = np.where(better, sums.cost, lowest)
-    return best
+        lowest.put(better, sums, better)
+    return best, lowest
 
 
 def _evaluated(grid: Grid, form: Form, x: np.ndarray, data: Data) -> tuple[np.ndarray, Sums]:
@@ -172,9 +169,8 @@ def _noise_floor(data: Data, form: Form) -> np.ndarray:
     return _ROUNDING * ((data.y * data.weights) ** 2).sum(axis=0)
 
 
-def _search(grid: Grid, form: Form, x: np.ndarray, data: Data, floor) -> Found:
-    """Minimise every pixel's cost on one grid."""
-    x, sums = _evaluated(grid, form, x, data)
+def _search(grid: Grid, form: Form, x: np.ndarray, sums: Sums, data: Data, floor) -> Found:
+    """Minimise every pixel's cost on one grid from points where the sums are known."""
     pixels, free, bounded = x.shape[1], list(form.free), bounded_places(form)
     undamped = () if form.counts else form.linear
     found = Found(x.copy(), sums, np.zeros(pixels, bool), np.ones(pixels, int))
@@ -211,10 +207,10 @@ def _search(grid: Grid, form: Form, x: np.ndarray, data: Data, floor) -> Found:
     return found
 
 
-def _resolved(grid: Grid, form: Form, x: np.ndarray, data: Data) -> Found:
+def _resolved(grid: Grid, form: Form, x: np.ndarray, sums: Sums, data: Data) -> Found:
     """Minimise on the grid, hold the minima against halved steps, and go on with these where needed."""
     floor = _noise_floor(data, form)
-    found = _search(grid, form, x, data, floor)
+    found = _search(grid, form, x, sums, data, floor)
     whole = replace(found, trusted=np.zeros_like(found.trusted))
     todo, free, bounded = np.flatnonzero(found.trusted), list(form.free), bounded_places(form)
     for level in range(_HALVINGS):
@@ -234,7 +230,7 @@ def _resolved(grid: Grid, form: Form, x: np.ndarray, data: Data) -> Found:
         todo = todo[~agreed]
         if len(todo) * _STEPS_ALONE < len(grid.t) or level == _HALVINGS - 1:
             break
-        again = _search(grid, form, whole.x[:, todo], data.take(todo), floor[todo])
+        again = _search(grid, form, x[:, ~agreed], sums.take(~agreed), data.take(todo), floor[todo])
         whole.x[:, todo] = again.x
         whole.sums.put(todo, again.sums)
         whole.evaluations[todo] += again.evaluations
@@ -255,7 +251,7 @@ def _search_again(grid: Grid, form: Form, data: Data, found: Found, which: np.nd
     """Search from other starts and keep the lowest minimum of each pixel."""
     some = data.take(which)
     for group in other_starts(found.x[:, which], form, grid.gap):
-        other = _resolved(grid, form, _lowest(grid, form, group, some), some)
+        other = _resolved(grid, form, *_lowest(grid, form, group, some), some)
         lower = other.trusted & (other.sums.cost < found.sums.cost[which] * (1 - _SAME_COST))
         found.evaluations[which] += other.evaluations
         found.put(which[lower], other, lower)

@@ -19,7 +19,7 @@ from helpers.maps.grid import Grid
 
 NAMES = ("k1", "k2", "k3", "n0", "scale", "offset")  # of one pixel, in natural units
 K1, K2, K3, N0, SCALE, OFFSET = range(6)
-_ELEMENTS = 8192  # of a block of rows: they stay in the processor's cache
+_ELEMENTS = 32768  # of a block of rows: they stay in the processor's cache
 _TINY = 1e-20  # in units of 1/T: no sum divides by zero
 _SMALL = 0.01  # of k1·t: below it a series is closer than a difference
 _LEAST_COUNT = 1e-300

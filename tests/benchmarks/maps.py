@@ -99,12 +99,17 @@ def speed(count=16384, seed=1):
         found, seconds = timed(fit_many, data, t, progress=False, **options)
         beyond = memory() - before
         alone, one_by_one = timed(lambda: [single(t, row, options) for row in data[:COMPARED]])  # noqa: B023
-        excess = max(found.cost[k] / each.cost - 1 for k, each in enumerate(alone)) if options else np.nan
+        excess = (
+            max(found.cost[k] / each.cost - 1 for k, each in enumerate(alone))
+            if "without" not in name
+            else np.nan
+        )
         each, ratio = seconds / count, one_by_one / COMPARED / (seconds / count)
         print(
             f"{name:24} {1e3 * each:.3f} ms a trace, 1/{ratio:.0f} of fit; 65,536: {65536 * each:.1f} s;"
-            f" {beyond:.2f} GB; {found.converged.sum()} of {count}, {found.one_by_one.sum()} one by one;"
-            f" cost at most {excess:+.0e} above fit",
+            f" {beyond:.2f} GB; {found.converged.sum()} of {count}, {found.one_by_one.sum()} one by one"
+            + f"; cost at most {excess:+.0e} above fit"
+            * ("without" not in name),
             flush=True,
         )
     noisy = y[:COMPARED] + 0.02 * rng.standard_normal((COMPARED, POINTS))
