@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from helpers.plots.style import COLOURS, axes_for, look
 from helpers.units import axis_label
@@ -43,6 +43,8 @@ def plot_plan(plan: Any, *, best: int = 8, ax: Sequence[Axes] | None = None) -> 
         style = {"color": look(k)["color"], "marker": "osD^v"[k % 5], "linestyle": "none"}
         ax[1].plot(errors[shown], places[shown], label=name, **style)
     ax[1].set(xscale="log", xlabel="expected error (%)")
-    ax[1].xaxis.set_major_formatter(ScalarFormatter())
+    ax[1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax[1].xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    ax[1].xaxis.set_minor_formatter(NullFormatter())
     ax[1].legend()
     return ax
