@@ -906,6 +906,35 @@ class TestMarks:
         assert panel.controls["k1"].verdict.value == f"± {panel.fit.stderr['k1']:.2g}"
         assert "curvature" in panel.message.value
 
+    def test_an_equation_has_the_intervals_of_the_profile_when_asked(self, tmp_path):
+        def decay(t, n, args):
+            return -args[0] * n - args[1] * n**2
+
+        law = Equation(decay, ["k1", "k2"], orders={"k1": 1, "k2": 2}, droppable=["k1", "k2"])
+        noise = 0.02 * np.random.default_rng(1).standard_normal(LATER.size)
+        trace = Trace(LATER, np.exp(-0.5 * LATER) + noise)
+        panel = MeasurementPanel(trace, {"k1": 0.4, "k2": 0.1}, law=law, path=tmp_path / "guesses.json")
+        rows = {name: panel.controls[name].verdict for name in ("k1", "k2", "n0")}
+        panel.buttons["intervals"].click()
+        assert "press “Fit from here” first" in panel.message.value
+        panel.buttons["fit"].click()
+        assert {name: row.value for name, row in rows.items()} == {
+            "k1": "see the interval",
+            "k2": "at its bound",
+            "n0": "see the interval",
+        }
+        panel.buttons["intervals"].click()
+        words = profile(panel.fit, ["k1", "k2", "n0"], points=8).table()["result"]
+        for name, row in rows.items():
+            assert row.value == ("±" + words[name].partition("±")[2] if "±" in words[name] else words[name])
+        assert rows["k2"].value.startswith("<")
+        panel.controls["k1"].slider.value += 100
+        panel.buttons["intervals"].click()
+        assert "press “Fit from here” first" in panel.message.value
+
+    def test_the_button_for_intervals_is_shown_only_where_it_is_needed(self, case, panel):
+        assert (panel.buttons["intervals"].layout.display == "none") is ("own" not in case)
+
     def test_a_move_greys_them_and_undo_brings_them_back(self, one):
         one.buttons["fit"].click()
         words = one.controls["k1"].verdict.value

@@ -26,6 +26,7 @@ KINDS = ("svg", "pdf", "png")  # of files
 _BUTTONS = {
     "suggest": ("Suggest", "Set the automatic guess"),
     "fit": ("Fit from here", "Fit what is in use and free, beginning where the sliders stand"),
+    "intervals": ("Intervals", "Work out errors and limits of the last fit by the profile likelihood"),
     "reset": ("Reset", "Back to where the panel began"),
     "undo": ("Undo", "Back to before the last move, fit or choice (Ctrl+Z)"),
     "redo": ("Redo", "Take the undoing back (Ctrl+Shift+Z)"),
@@ -146,7 +147,7 @@ class SliderPanel(widgets.VBox):
 
         self._rows = widgets.VBox(list(self.controls.values()), layout={"overflow": "visible"})
         parts = [widgets.HTML(heading).add_class("heading"), self._rows, self.readout, *extra, self.split]
-        parts += [line("suggest", "fit", "reset", "undo", "redo"), self.message]
+        parts += [line("suggest", "fit", "intervals", "reset", "undo", "redo"), self.message]
         parts += [line(self.menu, "forget"), line("keep", self.name)]
         parts += [line(widgets.Label("Save picture:"), *KINDS, "copy"), self.delivery]
         return widgets.VBox(parts, layout={"flex": "1 1 452px"}).add_class("rows-column")
@@ -158,6 +159,7 @@ class SliderPanel(widgets.VBox):
 
     def _connect(self) -> None:
         actions = {"suggest": self._suggest, "fit": self._fit, "keep": self._keep, "reset": self._reset}
+        actions["intervals"] = self._intervals
         actions |= {"undo": self._undo, "redo": self._redo, "forget": self._forget, "copy": self._copy}
         actions |= {kind: functools.partial(self._save_picture, kind) for kind in KINDS}
         for name, action in actions.items():
@@ -314,6 +316,10 @@ class SliderPanel(widgets.VBox):
         raise NotImplementedError
 
     def _reset(self) -> None:
+        raise NotImplementedError
+
+    def _intervals(self) -> None:
+        """Show errors and limits of the last fit that take longer than one waits beside a slider."""
         raise NotImplementedError
 
     def _notes(self) -> list[str]:

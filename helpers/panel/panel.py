@@ -29,7 +29,7 @@ _MOST_NUMBERS = 4  # in a line of the picture
 _MOST_BUTTONS = 8  # for traces to be looked at alone; of more a menu
 _ALL = -1  # traces
 _MOST_FITS = 100  # whose errors are remembered, for undo
-_CURVATURE = " Errors are those of the curvature at the minimum; profile(panel.fit) gives intervals."
+_CURVATURE = " Errors are those of the curvature at the minimum; “Intervals” works out those of the profile."
 _WORDS = {"scale": "scale", "offset": "background", "scatter": "scattered light", "time_zero": "time zero"}
 
 
@@ -117,6 +117,8 @@ class MeasurementPanel(SliderPanel):
             above=[self.alone] if len(self.measurement) > 1 else [],
         )
         self.alone.observe(self._look_at, "value")
+        if isinstance(self.law, RateLaw):  # whose intervals every fit shows
+            self.buttons["intervals"].layout.display = "none"
         self.say("")
         self._read_kept()
         said = self.message.value
@@ -364,10 +366,19 @@ class MeasurementPanel(SliderPanel):
 
     def _show_fit(self) -> None:
         self._show_values()
-        self.say("Fitted; working out the errors …")
+        self._show_errors("Fitted; working out the errors …", slow=False)
+
+    def _intervals(self) -> None:
+        if self.fit is None or self._place() not in self._fitted:
+            self.say("There is no fit where the sliders stand: press “Fit from here” first.")
+            return
+        self._show_errors("Working out the intervals: some ten fits for each row …", slow=True)
+
+    def _show_errors(self, said: str, *, slow: bool) -> None:
+        self.say(said)
         rows = self._names_in_fit()
         try:
-            curves = profile_of(self.fit, rows)
+            curves = profile_of(self.fit, rows, slow=slow)
         except (ValueError, ArithmeticError):  # the errors by the curvature are left
             curves = None
         if curves is not None and curves.restarted:  # on the way a better fit was found

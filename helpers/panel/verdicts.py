@@ -13,13 +13,15 @@ HELD, UNUSED = "held", "not in use"
 _POINTS = 8  # of each profile: as many as its intervals need
 
 
-def profile_of(fit: Fit, rows: Mapping[str, str | None]) -> Profile | None:
+def profile_of(fit: Fit, rows: Mapping[str, str | None], *, slow: bool = False) -> Profile | None:
     """Profile the rows that a fit varied; None where that takes longer than one waits beside a slider.
 
     Parameters
     ----------
     fit : Fit
     rows : mapping of row to the parameter's name in the fit, or None
+    slow : bool
+        Whether to wait for it.
 
     Notes
     -----
@@ -28,7 +30,7 @@ def profile_of(fit: Fit, rows: Mapping[str, str | None]) -> Profile | None:
     """
     free = dict(zip(fit.names, fit.free, strict=True))
     names = [name for name in rows.values() if name is not None and free.get(name)]
-    if not isinstance(fit.law, RateLaw) or not names:
+    if not (slow or isinstance(fit.law, RateLaw)) or not names:
         return None
     return profile(fit, names, points=_POINTS)
 

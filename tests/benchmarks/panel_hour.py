@@ -15,10 +15,10 @@ import os
 import shutil
 import sys
 import tempfile
-import tracemalloc
 from pathlib import Path
 
 import nbformat
+import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 from labdriver import browser_page, execute, jupyterlab, open_and_run
@@ -47,7 +47,7 @@ def move(count, begin=0):
             panel.scale.value = panel.scale.options[number % 3]
 """
 RESIDENT = """
-import psutil, gc
+import gc, psutil
 gc.collect()
 print(psutil.Process().memory_info().rss)
 """
@@ -55,18 +55,20 @@ MB = 1e6
 
 
 def in_kernel(moves: int) -> None:
-    """Print what the moves leave allocated in Python, without a browser."""
+    """Print what the moves leave in memory without a browser."""
     names: dict = {}
     exec(PANEL, names)
     names["move"](moves // 10)
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
+    before = _sizes()
     names["move"](moves - moves // 10, moves // 10)
+    resident, objects = (after - first for after, first in zip(_sizes(), before, strict=True))
+    print(f"without a browser, {moves} moves: process {resident / MB:+.1f} MB, Python's blocks {objects:+d}")
+    sys.stdout.flush()
+
+
+def _sizes() -> tuple[int, int]:
     gc.collect()
-    grown = (tracemalloc.get_traced_memory()[0] - before) / MB
-    tracemalloc.stop()
-    print(f"allocated by Python after {moves} moves: {grown:+.2f} MB", flush=True)
+    return psutil.Process().memory_info().rss, sys.getallocatedblocks()
 
 
 def on_page(executable: str, moves: int) -> None:
