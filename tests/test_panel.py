@@ -1072,6 +1072,7 @@ class TestTimeZero:
         assert list(timed.controls)[-2:] == ["n0", "time_zero"]
         row = timed.controls["time_zero"]
         assert (row.label, timed._units()["time_zero"]) == ("t0", "ns")
+        assert timed.menu.options[0][0].startswith("Kept guesses (G, k1, k2, k3, n0)")  # they hold no time
 
     def test_the_slider_runs_evenly_around_where_a_fit_begins(self, timed):
         row = timed.controls["time_zero"]

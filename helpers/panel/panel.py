@@ -530,7 +530,7 @@ class MeasurementPanel(SliderPanel):
         for guess in guesses:
             numbers = [*(guess.values[name] for name in self.law.names), self._row_of(guess)[1]]
             texts.append(f"{guess.name}: " + ", ".join(f"{number:.3g}" for number in numbers))
-        return f"Kept guesses ({', '.join(self.controls)})", texts
+        return f"Kept guesses ({', '.join([*self.law.names, 'n0'])})", texts
 
 
 def _each_of(fit: fitting.Fit, kind: str) -> str:
