@@ -671,6 +671,27 @@ NEWCOMERS = [
     (
         TCSPC,
         'n0 = "unknown"',
+        'n0 = "unknown"\n[fit]\nlaw = "trap"',
+        'write "traps"',
+        'n0 = "unknown"\n[fit]\nlaw = "traps"',
+    ),
+    (
+        TCSPC,
+        'n0 = "unknown"',
+        'n0 = "unknown"\n[fit.a]\n[fit.b]\nlaw = "traps"\nterms = ["k1"]',
+        "delete one of the two lines",
+        'n0 = "unknown"\n[fit.a]\n[fit.b]\nlaw = "traps"\nfixed = ["k3", "k_r", "k_d"]',
+    ),
+    (
+        TCSPC,
+        'n0 = "unknown"',
+        'n0 = "unknown"\n[fit]\nlaw = "traps"\nfixed = ["G"]\nguess = [0, 1e-2, 1e-3, 0]',
+        "guess names k1, which the law of traps has not: its parameters are k2, k3, k_t, N_t, k_d, k_r",
+        'n0 = "unknown"\n[fit]\nlaw = "traps"\nfixed = ["G"]\nguess = { N_t = 1e16 }',
+    ),
+    (
+        TCSPC,
+        'n0 = "unknown"',
         'n0 = "unknown"\n[fit]\nk1 = 0.01',
         "write guess = { k1 = ... }",
         'n0 = "unknown"\n[fit]\nguess = { k1 = 0.01 }',

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.kinetics import solve
+from helpers import records
+from helpers.kinetics import TrapLaw, solve
 from helpers.measurement.described import load_measurement
 from helpers.paths import DATA
 from helpers.report import make
@@ -118,6 +119,32 @@ def test_each_named_fit_has_its_page(described, tmp_path):
     words = pages[1].read_text(encoding="utf-8")
     assert "Held in the fit: G, k2, k3" in words
     assert "the residuals are structured" in words  # traps alone do not describe it
+
+
+def test_a_fit_of_the_law_of_traps_has_its_page_and_record(tmp_path):
+    law, t, random = TrapLaw(p0=1e15), np.arange(-20.0, 220.0, 2.0), np.random.default_rng(5)
+    truth, rows = law.values({"k2": 1e-19, "k_t": 2e-18, "N_t": 3e16, "k_d": 2e-3}), []
+    for n0 in (2e16, 2e17):
+        n, trapped = law.solve(np.maximum(t, 0), np.array([n0, 0.0]), truth)[0].T
+        light = np.where(t >= 0, n * (n + trapped + 1e15), 0.0)
+        counts = random.poisson(3 + 20000 * light / light.max())
+        lines = [f"{time:.2f},{count}" for time, count in zip(t, counts, strict=True)]
+        (tmp_path / f"{n0:.0e}.csv").write_text("time (ns),counts\n" + "\n".join(lines), encoding="utf-8")
+        rows.append(f'{{ file = "{n0:.0e}.csv", n0_cm3 = {n0} }}')
+    text = DESCRIPTION.replace('file = "film.csv"', f'several = "one law"\ntrace = [ {", ".join(rows)} ]')
+    text = text.replace("n0_cm3 = 1e17\n", "").replace("p0_cm3 = 0", "p0_cm3 = 1e15")
+    choice = '[fit]\nlaw = "traps"\nfixed = ["G"]\nguess = { N_t = 1e16 }\n'
+    (tmp_path / "film.toml").write_text(text + choice, encoding="utf-8")
+    (page,) = made(tmp_path / "film.toml", tmp_path)
+    words = page.read_text(encoding="utf-8")
+    assert "Held in the fit: k3, k_r" in words
+    assert re.search("[34] of 4 starts", words)
+    record = records.load(tmp_path / "results" / "film" / "fit" / "fit.par")
+    found = record.on(load_measurement(tmp_path / "film.toml"))
+    assert repr(found.law) == repr(law)
+    for name, value in zip(law.names, truth, strict=True):
+        if name not in found.fixed:
+            assert abs(found.values[name] - value) < 3 * found.stderr[name]
 
 
 def test_traces_alone_have_a_page_each(tmp_path):

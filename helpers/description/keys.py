@@ -376,12 +376,14 @@ RESPONSE = {
     "tail": Key("time constant of an exponential tail in t_unit", "a number above 0", _POSITIVE),
     "tail_share": Key("share of the response that has the tail", "a number above 0, at most 1", _TAIL_SHARE),
 }
+_LAWS = 'one of "rates", "traps"'
 FIT = {
     "fixed": Key("parameters that are held", 'a list of names, such as ["G"]', parameter_names),
     "guess": Key("start of the fit, in the units of the data", "four numbers or { name = number }", guess),
     "loss": Key("how outliers are weighed", 'one of "linear", "soft_l1", "huber", "cauchy"', word(*LOSSES)),
     "f_scale": Key("residual from which on a robust loss acts, in sigma", "a number above 0", _POSITIVE),
     "window": Key("times that this fit uses, in t_unit", "two numbers, such as [0, 100]", span),
+    "law": Key("the law: the rate law, or that of traps of a finite density", _LAWS, word("rates", "traps")),
     "terms": Key("terms of the law that stay in it", 'a list of names, such as ["k1", "k2"]', term_names),
 }
 _MODE_OR_NUMBER = '"fixed", "free", "shared" or a number'

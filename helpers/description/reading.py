@@ -92,6 +92,7 @@ class FitChoice:
     loss: str | None = None
     f_scale: float | None = None
     window: tuple[float, float] | None = None
+    law: str | None = None
     terms: tuple[str, ...] | None = None
 
 

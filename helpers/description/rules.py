@@ -80,6 +80,28 @@ def refuse_contradictions(document: Document, given: Description) -> None:
     _refuse_sigma_alone(document, given)
     _refuse_equal_traces(document, given)
     _refuse_part_of_a_film(document, given)
+    _refuse_rates_of_traps(document, given)
+
+
+def _refuse_rates_of_traps(document: Document, given: Description) -> None:
+    """Refuse what belongs to the rate law in a fit of the law of traps; a generation held at 0 is in both."""
+    for name, choice in given.fits.items():
+        if choice.law != "traps":
+            continue
+        where = ("fit",) if document.line("fit", "law") else ("fit", name)
+        if choice.terms is not None:
+            raise document.error(
+                (*where, "terms"),
+                'terms are those of the rate law, and law = "traps" is another one; delete one of the two'
+                ' lines. A process is left out by its name, as in fixed = ["k3", "k_r", "k_d"]',
+            )
+        for key, names in (("guess", choice.guess or {}), ("fixed", choice.fixed or ())):
+            if "k1" in names or (key == "guess" and "G" in names):
+                raise document.error(
+                    (*where, key),
+                    f"{key} names {'k1' if 'k1' in names else 'G'}, which the law of traps has not: its"
+                    " parameters are k2, k3, k_t, N_t, k_d, k_r; name some of them, or delete the line",
+                )
 
 
 def _refuse_part_of_a_film(document: Document, given: Description) -> None:

@@ -267,7 +267,8 @@ def _of_law(measurement, law: Law, given, held) -> dict[str, float]:
     if not isinstance(law, RateLaw):
         density = float(np.exp(np.mean(np.log(np.maximum(initial_densities(measurement), 1e-300)))))
         if (found := law.from_rates(suggest(measurement), density)) is not None:
-            return found | {name: given[name] for name in law.names if name in given}
+            rest = dict.fromkeys([name for name in law.names if name in held], 0.0)
+            return found | rest | {name: given[name] for name in law.names if name in given}
         raise ValueError(
             f"give a guess for {', '.join(missing)}: an equation of your own has no automatic one"
         )

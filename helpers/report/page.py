@@ -19,7 +19,7 @@ from helpers import film, plots, records, uncertainty
 from helpers.description import Description, FitChoice, find, read
 from helpers.fitting import Fit, fit_from_guesses
 from helpers.fitting.fits import with_one_noise
-from helpers.kinetics import RATES
+from helpers.kinetics import RATES, TrapLaw
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement, load_traces
 from helpers.measurement.quantity import amount
@@ -144,6 +144,8 @@ def _is_of(path: Path, measurement: Measurement) -> bool:
 
 def best_fit(measurement: Measurement, choice: FitChoice) -> tuple[Fit, list[Fit]]:
     """Fit from the description's guess and from the automatic one; return the best fit, and all of them."""
+    if choice.law == "traps":
+        return _best_fit_of_traps(measurement, choice)
     held = None if choice.fixed is None else list(choice.fixed)
     guesses: list = [None]
     if choice.terms is not None:
@@ -152,12 +154,26 @@ def best_fit(measurement: Measurement, choice: FitChoice) -> tuple[Fit, list[Fit
         guesses = [dict.fromkeys(dropped, 0.0)] if dropped else [None]
     if choice.guess:
         guesses.append(dict(choice.guess))
-    options: dict[str, Any] = {
-        "fixed": held,
-        "loss": choice.loss or "linear",
-        "f_scale": choice.f_scale or 1.0,
-    }
-    fits = fit_from_guesses(measurement, guesses, **options)
+    options = _options(choice, held)
+    return _best_of(measurement, fit_from_guesses(measurement, guesses, **options), options)
+
+
+def _best_fit_of_traps(measurement: Measurement, choice: FitChoice) -> tuple[Fit, list[Fit]]:
+    """Fit the law of finite traps, whose generation is 0; a guess may name some of its parameters only."""
+    held = [name for name in choice.fixed or () if name != "G"] or None
+    options = _options(choice, held) | {"law": TrapLaw(measurement.observable.p0 or 0.0)}
+    given = choice.guess or {}
+    stay = {name: value for name, value in given.items() if held and name in held}
+    guesses = [stay, given] if given != stay else [stay]
+    return _best_of(measurement, fit_from_guesses(measurement, guesses, **options), options)
+
+
+def _options(choice: FitChoice, held: list[str] | None) -> dict[str, Any]:
+    return {"fixed": held, "loss": choice.loss or "linear", "f_scale": choice.f_scale or 1.0}
+
+
+def _best_of(measurement: Measurement, fits: list[Fit], options) -> tuple[Fit, list[Fit]]:
+    """Return the best fit, and all of them with those from a tenth and ten times of the first one's guess."""
     away = [_rates_times(fits[0], factor) for factor in _OTHER_STARTS]
     fits = with_one_noise(fits + fit_from_guesses(measurement, away, **options))
     return min(fits, key=lambda each: (not each.converged, each.cost)), fits
