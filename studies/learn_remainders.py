@@ -37,6 +37,8 @@ ENCODINGS = {
     "one-hot digits": lambda numbers: remainder.one_hot_places(len(str(numbers[-1])))(numbers),
 }
 OPTIMIZERS = ("sgd", "adam")
+RANGES = (99, 999, 9_999)
+SHARES = (20, 50, 80)  # percent
 
 
 def settings(group):
@@ -90,21 +92,28 @@ def tests():
 
 
 def memory():
-    """Return three ranges, three shares shown and three weight decays; 10,000 steps each."""
+    """Return three ranges, shares shown and weight decays, 10,000 steps each; then 40,000 with 80 % shown."""
+    short = [
+        (10, largest, share, decay) for largest in RANGES for share in SHARES for decay in (0.0, 0.3, 1.0)
+    ]
+    long = [(40, largest, 80, decay) for largest in RANGES[1:] for decay in (0.0, 0.1, 0.3)]
     return [
         one(
             "one-hot digits",
             largest,
             17,
             32_000,
-            10,
-            held_out=round((largest + 1) * (100 - share) / 100),
+            epochs,
+            held_out=held_out(largest, share),
             weight_decay=decay,
         )
-        for largest in (99, 999, 9_999)
-        for share in (20, 50, 80)
-        for decay in (0.0, 0.3, 1.0)
+        for epochs, largest, share, decay in short + long
     ]
+
+
+def held_out(largest, share):
+    """Return how many of the numbers from 0 on are held out if a share (percent) is shown."""
+    return round((largest + 1) * (100 - share) / 100)
 
 
 def main():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import json
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from helpers.networks import digit_networks, digits, pictures
 from helpers.paths import ROOT
@@ -91,6 +93,14 @@ class TestSources:
     def test_nothing_is_downloaded_unless_asked_for(self, monkeypatch):
         monkeypatch.setattr(digits, "from_keras", lambda: pytest.fail("went to the network"))
         assert digits.load().source.startswith("5,000")
+
+    def test_a_folder_goes_before_a_download(self, folder, pixels, monkeypatch):
+        monkeypatch.setattr(digits, "from_keras", lambda: pytest.fail("went to the network"))
+        monkeypatch.setenv("WORKBOOK_MNIST", str(folder))
+        assert same(digits.load(download=True), pixels)
+        monkeypatch.setenv("WORKBOOK_MNIST", str(folder / "missing"))
+        with pytest.raises(FileNotFoundError, match="WORKBOOK_MNIST"):
+            digits.load(download=True)
 
     def test_a_download_that_fails_says_what_to_do(self, monkeypatch):
         class Offline:
@@ -243,6 +253,31 @@ class TestNetworks:
         assert lines[0] == lines[1]
         assert lines[0][1] > lines[0][0]
 
+    def test_a_training_that_was_killed_goes_on_to_the_same_weights(self, tmp_path):
+        data = digits.embedded()
+        recipe = digit_networks.Recipe(filters=((4,),), epochs=3)
+        parts = data.train_images[::40], data.train_labels[::40]
+        whole = digit_networks.train_small_network(*parts, recipe, seed=1)
+
+        def stop(epoch, _):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+        path = tmp_path / "weights" / "run.npz"
+        with pytest.raises(KeyboardInterrupt):
+            digit_networks.train_small_network(*parts, recipe, seed=1, after_epoch=stop, checkpoint=path)
+        np.random.seed(99)  # noqa: NPY002  another process would start with other numbers
+        epochs = []
+        again = digit_networks.train_small_network(
+            *parts, recipe, seed=1, after_epoch=lambda epoch, _: epochs.append(epoch), checkpoint=path
+        )
+        assert epochs == [1, 2, 3]
+        for one, other in zip(again.get_weights(), whole.get_weights(), strict=True):
+            assert one == pytest.approx(other, abs=1e-6)
+        with pytest.raises(ValueError, match="another training"):
+            digit_networks.train_small_network(*parts, recipe, seed=2, checkpoint=path)
+        assert list(path.parent.iterdir()) == [path]
+
     def test_no_distortion_leaves_the_image_and_a_shift_moves_it(self):
         image = digits.draw([(14, 8), (14, 20)])
         rng = np.random.default_rng(0)
@@ -278,6 +313,80 @@ def test_the_record_of_the_long_run_holds_its_own_sums():
         )
     assert record["median_test_accuracy"] == np.median([run["test_accuracy"] for run in record["runs"]])
     assert record["median_test_accuracy"] >= 0.996
+
+
+@pytest.mark.parametrize(("right", "images"), [(978, 1000), (9963, 10_000), (1000, 1000), (0, 10)])
+def test_an_interval_is_the_one_that_scipy_gives(right, images):
+    expected = binomtest(right, images).proportion_ci(method="wilson")
+    assert digit_networks.accuracy_interval(right / images, images) == pytest.approx(
+        tuple(expected), abs=1e-7
+    )
+
+
+def test_an_accuracy_in_percent_is_refused():
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        digit_networks.accuracy_interval(98.0, 1000)
+
+
+@pytest.fixture
+def study(monkeypatch, tmp_path, pixels):
+    """The script of the long run with a training that takes no time, on a record of its own."""
+    path = ROOT / "studies" / "train_digits.py"
+    spec = importlib.util.spec_from_file_location("train_digits", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    images, labels = np.zeros((1, 28, 28, 1)), np.zeros(60_000)
+    data = digits.Digits(images, labels, images, labels[:10_000], "full MNIST")
+    monkeypatch.setattr(module.digits, "load", lambda folder, *, download: data)
+    monkeypatch.setattr(
+        module,
+        "train_and_test",
+        lambda data, recipe, seed, checkpoint: (
+            {"seed": seed, "test_accuracy": 0.99 + seed / 1000} | module.circumstances()
+        ),
+    )
+
+    def run(*words):
+        monkeypatch.setattr(
+            "sys.argv", ["studies/train_digits.py", *words, "--record", str(tmp_path / "r.json")]
+        )
+        module.main()
+        return json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+
+    return run
+
+
+class TestTheLongRun:
+    def test_adds_seeds_and_never_takes_one_out(self, study):
+        study("--seeds", "0", "1", "2")
+        record = study("--seeds", "1", "5")
+        assert [run["seed"] for run in record["runs"]] == [0, 1, 2, 5]
+        assert "--seeds 1 5" in record["runs"][3]["command"]
+        assert "--seeds 0 1 2" in record["runs"][1]["command"]
+
+    def test_says_what_it_was_made_with(self, study):
+        run = study("--seeds", "0")["runs"][0]
+        assert {"python", "keras", "jax", "numpy"} <= set(run["versions"])
+        assert run["processor"]
+        assert run["cores"] >= 1
+        assert "commit" in run
+
+    def test_refuses_to_mix_recipes(self, study, tmp_path):
+        study("--seeds", "0")
+        record = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+        record["recipe"]["dropout"] = 0.9
+        (tmp_path / "r.json").write_text(json.dumps(record), encoding="utf-8")
+        with pytest.raises(SystemExit, match="--record"):
+            study("--seeds", "1")
+
+    def test_takes_one_source_only(self, study):
+        with pytest.raises(SystemExit):
+            study("--folder", "here", "--download")
+
+    def test_keeps_its_weights_where_clean_removes_nothing(self):
+        text = (ROOT / "studies" / "train_digits.py").read_text(encoding="utf-8")
+        assert '"build"' not in text
+        assert "digits_weights" in text
 
 
 def test_answers_are_counted_by_their_true_class():

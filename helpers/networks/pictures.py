@@ -115,6 +115,86 @@ def seen_and_unseen(
     return ax
 
 
+def bend_rows(bends: Mapping[str, np.ndarray], largest: float, *, ax: Axes | None = None) -> Axes:
+    """Draw for each network at which inputs its hidden units bend, one tick a unit, and how many within.
+
+    The inputs of interest, 0 to `largest`, are shaded; ticks further than `largest` outside are left out.
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 0.5 + 0.45 * len(bends)))[1]
+    ax.axvspan(0, largest, color="0.92", lw=0)
+    names = []
+    for row, (name, places) in enumerate(bends.items()):
+        ax.plot(places, np.full(len(places), row), "|", color=CURVES[row % len(CURVES)], ms=14)
+        names.append(f"{name}: {bends_within(places, largest)} of {len(places)} inside")
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set_xlim(-largest, 2 * largest)
+    ax.set_xlabel("number at which a hidden unit bends")
+    ax.grid(False)
+    return ax
+
+
+def bends_within(bends: np.ndarray, largest: float) -> int:
+    """Return how many bends lie inside 0 to `largest`, both ends excluded; units with weight 0 bend nowhere.
+
+    >>> bends_within(np.array([0.0, 5.0, 100.0, np.nan]), 100)
+    1
+    """
+    return int(np.sum((bends > 0) & (bends < largest)))
+
+
+def outcome_map(
+    curves: Mapping[int, np.ndarray],
+    epochs: Sequence[int],
+    *,
+    chosen: Sequence[tuple[int, int]] = (),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the median accuracy in percent for each number of samples (rows) and of epochs (columns).
+
+    curves: accuracies (seeds, epochs) for each number of samples; a training that was shorter leaves its
+    fields empty. chosen: pairs of samples and epochs that get a frame.
+    """
+    ax = ax or plt.subplots(figsize=(4.0, 2.4))[1]
+    values = np.full((len(curves), len(epochs)), np.nan)
+    for row, accuracy in enumerate(curves.values()):
+        for column, epoch in enumerate(epochs):
+            if epoch <= np.shape(accuracy)[1]:
+                values[row, column] = 100 * np.median(np.asarray(accuracy)[:, epoch - 1])
+    ax.imshow(values, origin="lower", cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            ax.text(column, row, f"{value:.0f}", color="white" if value > 50 else "black", ha="center")
+    for samples, epoch in chosen:
+        corner = (list(epochs).index(epoch) - 0.47, list(curves).index(samples) - 0.47)
+        ax.add_patch(plt.Rectangle(corner, 0.94, 0.94, fill=False, ec=CURVES[1], lw=2))
+    ax.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
+    ax.set_yticks(range(len(curves)), [f"{samples:,}" for samples in curves])
+    ax.set_xlabel("epochs")
+    ax.set_ylabel("samples")
+    ax.grid(False)
+    return ax
+
+
+def against_share(
+    curves: Mapping[str, Mapping[float, np.ndarray]], *, chance: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw accuracies (seeds,) on held-out numbers against the share shown (%): median and range of seeds."""
+    ax = ax or plt.subplots()[1]
+    for k, (name, points) in enumerate(curves.items()):
+        shares = sorted(points)
+        values = np.array([100 * np.asarray(points[share]) for share in shares])
+        line = look(k)
+        ax.fill_between(shares, values.min(axis=1), values.max(axis=1), color=line["color"], alpha=0.2, lw=0)
+        ax.plot(shares, np.median(values, axis=1), marker="o", **line, label=name)
+    if chance is not None:
+        ax.axhline(100 * chance, color="grey", ls=":", label="chance")
+    ax.set_xlabel("share shown in training (%)")
+    ax.set_ylabel("right of the held-out (%)")
+    ax.set_ylim(-4, 104)
+    return ax
+
+
 def digit_grid(images: np.ndarray, titles: Sequence[str], *, rows: int = 2, columns: int = 10) -> Figure:
     """Draw the first images (n, 28, 28, 1), light on dark, each under its title; spare places stay empty."""
     figure, axes = plt.subplots(rows, columns, figsize=(0.8 * columns, 1.0 * rows + 0.3), squeeze=False)
@@ -123,18 +203,4 @@ def digit_grid(images: np.ndarray, titles: Sequence[str], *, rows: int = 2, colu
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
         ax.set_title(title, fontsize="small")
-    return figure
-
-
-def filter_grid(kernels: np.ndarray, *, columns: int = 8) -> Figure:
-    """Draw the first layer's filters (height, width, 1, n), all on one scale that is symmetric about 0."""
-    count = kernels.shape[-1]
-    rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(0.7 * columns + 1, 0.75 * rows), squeeze=False)
-    limit = np.abs(kernels).max()
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, kernel in zip(axes.flat, np.moveaxis(kernels, -1, 0), strict=False):
-        image = ax.imshow(kernel.squeeze(), cmap="PuOr", vmin=-limit, vmax=limit)
-    figure.colorbar(image, ax=axes, label="weight")
     return figure
