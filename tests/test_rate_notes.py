@@ -16,7 +16,7 @@ from helpers.traces import Trace
 from helpers.uncertainty import candidates, misfit, pattern
 
 T = np.arange(-40, 400) / 2  # ns
-N0 = np.array([2e16, 1e17, 5e17, 2.5e18])
+N0 = np.array([2e16, 2e17, 2.5e18])
 RATES = (1.5e7, 0.6e-10, 1.6e-28)
 LEVEL = {"thickness_nm": 300, "absorption_per_cm": 1e3, "diffusion_cm2_s": 1.0}  # absorbs evenly
 STRONG = {"thickness_nm": 300, "absorption_per_cm": 1.5e5}
@@ -89,6 +89,12 @@ def made(name):
     return measured(*FILMS[name][:2])
 
 
+@functools.cache
+def surprising(name):
+    # A spot is fitted once: its description knows it, and its pattern has to name it all the same.
+    return made(name) if name == "spot" else measured(SURPRISES[name], {}, says=False)
+
+
 # The others are seen by tests/benchmarks/film_notes.py, with more points and seeds.
 @pytest.mark.parametrize(
     "name",
@@ -122,7 +128,7 @@ def test_the_control_has_no_candidate_and_all_its_rates():
     ],
 )
 def test_a_misfit_names_what_made_it(name):
-    found = measured(SURPRISES[name], {}, says=False)
+    found = surprising(name)
     named = [each.cause for each in candidates(found)]
     assert CAUSES[name] in named
     assert len(named) <= 5
@@ -130,7 +136,7 @@ def test_a_misfit_names_what_made_it(name):
 
 
 def test_facts_rule_candidates_out():
-    unknown = measured(SURPRISES["time zero too early"], {}, says=False)
+    unknown = surprising("time zero too early")
     known = measured(SURPRISES["time zero too early"], {})  # a film that is level at once
     assert "depth" in [each.cause for each in candidates(unknown)]
     assert [each.cause for each in candidates(known)] == ["time zero", "response"]
@@ -194,7 +200,7 @@ def test_the_depth_says_when_the_profile_is_gone():
     late = made("D 0.05").measurement
     # As the note advises: later than three times that, k2 is that of the bulk again.
     cut = [trace.crop(3e9 * numbers["levelling_time_s"], None) for trace in late.traces[:2]]
-    n0 = [2e16 * 0.92, 1e17 * 0.92]  # what is left by then, about
+    n0 = N0[:2] * 0.92  # what is left by then, about
     settings = {"kind": "TRPL counts", "n0_cm3": n0, "time_zero": "first", "p0_cm3": 0.0}
     assert fit(Measurement(cut, **settings)).values["k2"] == pytest.approx(RATES[1] * 1e-9, rel=0.15)
 
