@@ -214,13 +214,18 @@ def test_no_number_that_shares_all_digits_but_one_has_the_same_remainder_by_17()
     assert remainder.neighbours_that_agree(5, 2, shared=1) == pytest.approx((10 * 90 + 10 * 10) / 1800)
 
 
+def script(name):
+    """Return a script of studies/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "studies" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def study(monkeypatch, tmp_path):
     """The script of the long trainings, writing to a temporary record."""
-    path = ROOT / "studies" / "learn_remainders.py"
-    spec = importlib.util.spec_from_file_location("learn_remainders", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("learn_remainders")
     monkeypatch.setattr(module, "RECORD", tmp_path / "remainders.json")
     return module
 
@@ -255,3 +260,23 @@ class TestTheRecordOfTheLongTrainings:
         study.keep(row)
         study.keep(row | {"accuracy": [[0.5], [0.25], [1.0]]})
         assert [len(each["accuracy"]) for each in study.rows()] == [3]
+
+
+class TestTheBridgeToDecays:
+    def test_true_rates_are_close_and_fit_within_the_noise(self):
+        study = script("guess_rates")
+        signals, logs = study.decays(20, (0.1, 10), np.random.default_rng(0))
+        right = study.judge(10**logs, signals, logs, 1.0)
+        assert right["within_factor_2"] == [1, 1, 1]
+        assert right["median_misfit"] == pytest.approx(1, abs=0.1)
+        wrong = study.judge(10**logs * [3, 1, 0], signals, logs, 1.0)
+        assert wrong["within_factor_2"] == [0, 1, 0]
+        assert wrong["median_misfit"] > 2
+
+    def test_the_fit_knows_no_range_and_the_network_does(self):
+        rows = json.loads((RESULTS / "rate_guesses.json").read_text(encoding="utf-8"))["rows"]
+        misfits = {(row["decays"], row["method"]): row["median_misfit"] for row in rows}
+        assert len(misfits) == len(rows) == 10
+        assert all(value < 1.1 for (_, method), value in misfits.items() if method == "fitted")
+        networks = {key: value for key, value in misfits.items() if key[1].startswith("network")}
+        assert min(networks.values()) > 1.5
