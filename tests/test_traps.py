@@ -121,6 +121,15 @@ def test_four_traces_give_density_capture_and_k2():
     assert compare([found, fit(found.measurement)]).table.index[0] == LAW.key
 
 
+def test_a_search_for_traps_that_are_never_filled_says_so_and_its_remedy_works():
+    lost = fit(measured(np.array([2e14]), 4), law=LAW)
+    assert not lost.converged
+    assert "N_t grows without an end" in lost.message
+    held = fit(lost.measurement, {"N_t": TRUTH["N_t"]}, law=LAW, fixed=["N_t", "k3", "k_r"])
+    assert held.converged
+    assert held.values["k_t"] == pytest.approx(TRUTH["k_t"], rel=0.05)
+
+
 def test_one_trace_of_low_density_leaves_the_trap_density_open():
     found = fit(measured(N0[:1] / 10, 4), law=LAW)
     curves = profile(found, ["N_t", "k_t"])

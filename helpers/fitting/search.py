@@ -15,7 +15,7 @@ from helpers.fitting.minimise import Minimum, minimise
 from helpers.fitting.other_starts import densities_at_zero, other_starts, resolved
 from helpers.fitting.parameters import Parameter, chosen, parameters_of
 from helpers.fitting.problem import Problem, pose
-from helpers.fitting.start import starting_values
+from helpers.fitting.start import largest_density, starting_values
 from helpers.fitting.weighing import weighed
 from helpers.kinetics import RateLaw
 from helpers.kinetics.law import Law
@@ -219,6 +219,9 @@ def _judged(problem: Problem, minimum: Minimum, free: np.ndarray) -> Minimum:
         words = "the fitted law is at equilibrium before the second point: the data do not resolve its rates"
     else:
         words = _run_away(problem, minimum, free) or _alike(problem, minimum, free)
+        if not words and not minimum.converged:
+            values = (minimum.x * problem.scales)[: len(problem.law.parameters)]
+            words = problem.law.why_no_end(values, largest_density(problem.measurement))
     return replace(minimum, converged=False, message=words) if words else minimum
 
 

@@ -266,6 +266,8 @@ def _of_law(measurement, law: Law, given, held) -> dict[str, float]:
         return {name: given[name] for name in law.names}
     if not isinstance(law, RateLaw):
         density = float(np.exp(np.mean(np.log(np.maximum(initial_densities(measurement), 1e-300)))))
+        named = [given.get(each.name, 0.0) for each in law.parameters if each.is_density]
+        density = next((each for each in named if each > 0), density)  # the other guesses go with it
         if (found := law.from_rates(suggest(measurement), density)) is not None:
             rest = dict.fromkeys([name for name in law.names if name in held], 0.0)
             return found | rest | {name: given[name] for name in law.names if name in given}

@@ -134,6 +134,17 @@ class Law(ABC):
         """Parameters x (in natural sizes) that the data resolve; x itself where nothing is to be done."""
         return x
 
+    def why_no_end(self, values: np.ndarray, density: float) -> str:
+        """Say why a search that stopped at these values has no end, and what to do; "" where it is not known.
+
+        Parameters
+        ----------
+        values : ndarray, shape (p,)
+        density : float
+            The largest initial density.
+        """
+        return ""
+
     def from_rates(self, rates, density: float) -> dict[str, float] | None:
         """Return a guess from the rate law's G, k1, k2, k3 and a typical density, if there is one."""
         return None

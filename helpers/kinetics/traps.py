@@ -10,6 +10,7 @@ from helpers.kinetics import collocation
 from helpers.kinetics.law import Coefficient, Law
 
 NAMES = ("k2", "k3", "k_t", "N_t", "k_d", "k_r")
+_NEVER_FILLED = 10.0  # traps per carrier, from which on a search that does not end follows k_t·N_t
 _FIRST = 1e-2  # of the shortest time of the equations: the first step that is tried
 
 
@@ -122,6 +123,17 @@ class TrapLaw(Law):
         k1 = k1 or k2 * density
         guess = {"k2": k2 or k1 / density, "k3": 0.0, "k_t": k1 / density}
         return guess | {"N_t": float(density), "k_d": 0.05 * k1, "k_r": 0.0}
+
+    def why_no_end(self, values, density):  # noqa: D102 (see Law)
+        k_t, N_t = values[2:4]
+        if not N_t > _NEVER_FILLED * density:
+            return ""
+        return (
+            f"no minimum: N_t grows without an end, to {N_t:.3g} by now, {N_t / density:.3g} times the"
+            f" largest n0, while k_t·N_t = {k_t * N_t:.3g} stays; traps that are never filled show this"
+            " product only. Fit traces of higher fluences with this one, or hold N_t at a known value"
+            " (`guess` and `fixed`)"
+        )
 
     def refuse_doping(self, p0: float) -> None:
         """Refuse a measurement of another doping than the law's."""
