@@ -11,6 +11,7 @@ from scipy.ndimage import label
 from helpers import plots
 from helpers.fitting import cost_surface
 from helpers.fitting import fit as fitted
+from helpers.measurement import Measurement
 from helpers.paths import DATA
 from helpers.traces import load_trace
 
@@ -20,7 +21,7 @@ NAMES = ("k2", "k3")
 
 @pytest.fixture(scope="module")
 def fit():
-    return fitted(DECAY, (0, 1e-3, 5e-4, 1.2e-7), record_path=True)
+    return fitted(Measurement(DECAY, noise="even"), (0, 1e-3, 5e-4, 1.2e-7), record_path=True)
 
 
 @pytest.fixture(scope="module")

@@ -340,7 +340,7 @@ class TestMistakes:
             ({"fixed": 5}, r"fixed = 5: give names; the parameters are G, k1"),
             ({"fixed": [["k1"]]}, r"fixed = .*the parameters are G, k1"),
             ({"fixed": {"k1": 0.0}}, r"give names alone, and their values as `guess`"),
-            ({"law": "x"}, r"law = 'x': give RateLaw\(\), or Equation"),
+            ({"law": "x"}, r"law = 'x': give RateLaw\(\), TrapLaw\(\), or Equation"),
             ({"law": kinetics.RateLaw}, r"law = .*give RateLaw\(\)"),
             ({"law": lambda t, n, k: -n}, r"law = .*Equation\(function, names\)"),
             ({"loss": "square"}, "soft_l1"),

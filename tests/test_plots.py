@@ -23,7 +23,8 @@ from helpers.traces.slopes import decay_rates, decay_terms
 
 TRACE = load_trace(DATA / "sample_data.csv", t_unit="ns", signal_unit="10^16 cm^-3")
 DECAY = TRACE.from_peak()
-FIT = fitted(DECAY, record_path=True)
+FIT = fitted(Measurement(DECAY, noise="even"), record_path=True)
+WEIGHED = fitted(DECAY)  # its noise is estimated
 GUESSES = {"a": (0, 1e-3, 5e-4, 1.2e-7), "b": (0, 1e-2, 0, 1e-7), "automatic": None}
 DRAW = {
     "measurement": lambda ax=None: plots.plot_measurement(Measurement(DECAY), [TRACE], ax=ax),
@@ -116,6 +117,11 @@ class TestFit:
         np.testing.assert_allclose(shown, DECAY.signal - FIT.curves()[0])
         assert shown.min() < 0 < shown.max()
         assert lower.get_ylim()[0] == -lower.get_ylim()[1]
+
+    def test_residuals_of_estimated_noise_are_in_its_sigma(self):
+        _, lower = plots.plot_fit(WEIGHED)
+        np.testing.assert_allclose(lower.lines[0].get_ydata(), WEIGHED.residuals(in_sigma=True)[0])
+        assert "σ" in lower.get_ylabel()
 
     @pytest.mark.parametrize("scale", plots.SCALES)
     def test_both_parts_share_their_time_axis(self, scale):

@@ -217,7 +217,8 @@ def combined(modes):
     t, n0 = np.linspace(0, 3, 60), [0.5, 1.0, 2.0]
     traces = series(Rates(0, 0.8, 0.5, 0.3), n0, t, noise=0.02)
     quantities = zip(("n0", "scale", "offset"), (n0, 1.0, 0.0), modes, strict=True)
-    return Measurement(traces, **{name: Quantity(value, mode) for name, value, mode in quantities})
+    given = {name: Quantity(value, mode) for name, value, mode in quantities}
+    return Measurement(traces, noise="even", **given)
 
 
 @pytest.mark.parametrize("modes", COMBINATIONS, ids="-".join)
