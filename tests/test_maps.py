@@ -671,6 +671,12 @@ class TestPictures:
         assert "not finite (1)" in labels
         assert sum(int(label.split("(")[1][:-1]) for label in labels) == 48
 
+    def test_of_fits_whose_residuals_are_far_larger_than_the_noise(self):
+        found = fit_many(noisy(shape=(2, 3)), T, sigma=1e-5)
+        assert found.converged.all()
+        ax = plots.plot_status(found)
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["fitted, in doubt (6)"]
+
     def test_refuse_what_is_no_image(self):
         with pytest.raises(ValueError, match="two axes"):
             plots.plot_image(np.ones(3), "x")

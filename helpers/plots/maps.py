@@ -125,7 +125,7 @@ def plot_status(
         Side of a pixel in `length_unit`; it adds a scale bar.
     ax : Axes, optional
     """
-    words = found.status.astype(str)
+    words = found.status.astype(object)  # a text of fixed length would cut "in doubt" off
     if words.ndim != 2:
         raise ValueError(f"an image has two axes, and this one the shape {words.shape}; take a part of it")
     words[found.converged & ~found.trusted] = "fitted, in doubt"
