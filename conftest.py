@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def pytest_configure(config):
         shutil.copytree(ROOT / "results", copy)
     copy.mkdir(exist_ok=True)
     os.environ["WORKBOOK_RESULTS"] = str(copy)
+    # For the processes of a parallel run and for the notebooks' kernels: there is one for each core already.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ["TQDM_DISABLE"] = "1"  # a progress bar prints how long the work took: never the same twice
 
 
@@ -59,6 +62,14 @@ class ByFile(LoadScopeScheduling):
 
 def pytest_unconfigure(config):
     config.stash[COPY].cleanup()
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    """Close what a test or an example has drawn, so that no other finds it and the memory stays free."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture(scope="session")
