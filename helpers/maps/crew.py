@@ -7,6 +7,7 @@ under way then go one at a time, so that one which kills its worker takes no oth
 from __future__ import annotations
 
 import os
+import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -161,3 +162,20 @@ def _workers(executor: Executor) -> int:
     if client is not None and hasattr(client, "ncores"):
         return max(sum(client.ncores().values()), 1)
     return getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+
+
+def refuse_what_cannot_travel(plan: Any, others: str, whose: str) -> None:
+    """Refuse a plan that other processes cannot take; `whose` says what its function belongs to.
+
+    Raises
+    ------
+    ValueError
+        Where the plan cannot be pickled.
+    """
+    try:
+        pickle.dumps(plan)
+    except Exception as error:  # pickle raises what the objects' own code raises
+        raise ValueError(
+            f"{others} cannot take a lambda or a function defined within another: define the {whose} function"
+            " at the top of a module, or take a pool of threads"
+        ) from error

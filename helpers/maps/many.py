@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 
 from helpers.kinetics import Rates
 from helpers.maps.chunk import ARRAYS, Rows, Task, fit_chunk
-from helpers.maps.crew import GivenUp, gathered
+from helpers.maps.crew import GivenUp, gathered, refuse_what_cannot_travel
 from helpers.maps.fit_map import FitMap
 from helpers.maps.options import encoded
 from helpers.maps.pattern import Understood, understood
@@ -98,7 +97,7 @@ def fit_many(
     wanted = _wanted(mask, found.pixels.shape)
     whole = _Images(found, plan, wanted)
     if executor is not None and not isinstance(executor, ThreadPoolExecutor):
-        _refuse_what_cannot_travel(plan)
+        refuse_what_cannot_travel(plan, "other processes", "observable's")
     size = int(np.clip(_CHUNK_BYTES // (8 * len(found.pixels.t)), _SMALLEST_CHUNK, _LARGEST_CHUNK))
     try:
         chunks = _chunks(np.flatnonzero(wanted.ravel()), size)
@@ -135,16 +134,6 @@ def _wanted(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _chunks(which: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut pixels into chunks whose size depends on nothing but the data, so that results do not either."""
     return [which[first : first + size] for first in range(0, len(which), size)]
-
-
-def _refuse_what_cannot_travel(plan: Plan) -> None:
-    try:
-        pickle.dumps(plan)
-    except Exception as error:  # pickle raises what the objects' own code raises
-        raise ValueError(
-            "other processes cannot take a lambda or a function defined within another: define the"
-            " observable's function at the top of a module, or take a pool of threads"
-        ) from error
 
 
 class _Images:

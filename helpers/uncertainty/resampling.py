@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pandas as pd
 
 from helpers.fitting import Fit, Problem
 from helpers.fitting.minimise import CONVERGED_OFFSET, minimise
+from helpers.maps.crew import refuse_what_cannot_travel
 from helpers.maps.replicates import is_known, refit_side_by_side
 from helpers.progress import with_progress
 
@@ -119,7 +119,7 @@ def bootstrap(
     _refuse(fit, n, kind)
     plan = _plan(fit, kind)
     if isinstance(executor, ProcessPoolExecutor):
-        _refuse_what_cannot_travel(plan)
+        refuse_what_cannot_travel(plan, "a pool of processes", "law's (or observable's)")
     seeds = np.random.SeedSequence(seed).spawn(n)
     size = _FITS_PER_TASK
     if plan.together:
@@ -172,16 +172,6 @@ def _plan(fit: Fit, kind: str) -> _Plan:
     size = 1.0 if fit.problem.is_absolute else float(np.sqrt(fit.variance))
     together = is_known(fit.problem, fit.minimum.x, fit.free)
     return _Plan(fit.problem, fit.minimum.x, fit.free, curves, size, pools, together)
-
-
-def _refuse_what_cannot_travel(plan: _Plan) -> None:
-    try:
-        pickle.dumps(plan)
-    except Exception as error:  # pickle raises what the objects' own code raises
-        raise ValueError(
-            "a pool of processes cannot take a lambda or a function defined within another: define the law's"
-            " (or observable's) function at the top of a module, or take a pool of threads"
-        ) from error
 
 
 def _refit(task: tuple[_Plan, Sequence[np.random.SeedSequence]]) -> np.ndarray:
