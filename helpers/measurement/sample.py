@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from helpers.description import keys
+from helpers.description import Film, keys
 from helpers.measurement.arguments import checked
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Film):
     """Facts about film, spot and counting that no fit uses, but that say what its rates hold.
 
     None where nothing is said. They are called as the keys of a description, see `keys.FILM`,
@@ -22,14 +22,6 @@ class Sample:
     Sample(thickness_nm=300, diffusion_cm2_s=0.05)
     """
 
-    wavelength_nm: float | None = None
-    thickness_nm: float | None = None
-    absorption_per_cm: float | None = None
-    reflection: float | None = None
-    diffusion_cm2_s: float | None = None
-    surface_velocity_cm_s: float | None = None
-    bulk_lifetime_ns: float | None = None
-    refractive_index: float | None = None
     p0_cm3: float | None = None
     spot_diameter_um: float | None = None
     collected_diameter_um: float | None = None
