@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,20 +11,18 @@ from typing import Any
 
 import ipywidgets as widgets
 import matplotlib as mpl
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
 
 from helpers.chooser.preview import Preview, dark_times, likely_kind, preview
 from helpers.chooser.template import filled
 from helpers.description import read
-from helpers.description.keys import FILM, KINDS
+from helpers.description.keys import KINDS
 from helpers.fitting import Fit, fit
 from helpers.measurement import Measurement
 from helpers.measurement.described import load_measurement, load_traces
 from helpers.panel.controls import in_turn
-from helpers.paths import DATA, safe_name, write_text
+from helpers.paths import DATA, safe_name, write_bytes, write_text
 from helpers.plots import STYLE
-from helpers.report.figures import draw_fit, draw_measurement
+from helpers.report.figures import as_html, draw_fit, draw_measurement
 from helpers.traces import load_trace
 from helpers.uncertainty import advise
 
@@ -395,7 +390,7 @@ class MeasurementChooser(widgets.VBox):
         for trace, amount in zip(traces, amounts, strict=True):
             trace[key] = amount
         if known == "fluence":
-            film = {each: _number(self.entries[each]) for each in FILM if each in _FILM_WORDS}
+            film = {each: _number(self.entries[each]) for each in _FILM_WORDS}
             said["film"] = {each: value for each, value in film.items() if value is not None} or None
 
     def _check(self) -> Measurement:
@@ -415,7 +410,9 @@ class MeasurementChooser(widgets.VBox):
         listed = "".join(f"<li>{html.escape(each)}</li>" for each in dict.fromkeys(words))
         self.message.value = f'<p role="status">Understood:</p><ul>{listed}</ul>'
         with mpl.rc_context(STYLE):
-            self.picture.value = _image(draw_measurement(measurement, whole), "The traces as they were read")
+            self.picture.value = as_html(
+                draw_measurement(measurement, whole), "The traces as they were read", dpi=_DPI
+            )
         return measurement
 
     def _stem(self) -> str:
@@ -453,9 +450,7 @@ class MeasurementChooser(widgets.VBox):
                 " choose the one in data/ from the list."
             )
         if not target.exists():
-            part = target.with_name(f".{target.name}.part")
-            part.write_bytes(content)
-            os.replace(part, target)
+            write_bytes(target, content)
 
     def _fit(self) -> None:
         measurement = self._check()
@@ -464,7 +459,7 @@ class MeasurementChooser(widgets.VBox):
         try:
             self.fit = found = fit(measurement)
             with mpl.rc_context(STYLE):
-                picture = _image(draw_fit(found), "Data, fitted curves and residuals")
+                picture = as_html(draw_fit(found), "Data, fitted curves and residuals", dpi=_DPI)
             table = found.table().to_html(border=0, na_rep="–", float_format=lambda x: f"{x:.4g}")
             advice = advise(found) if found.converged else [f"The fit has not converged: {found.message}."]
             words = "".join(f"<li>{html.escape(each)}</li>" for each in advice)
@@ -505,11 +500,3 @@ def _numbers(entry: widgets.Text, count: int) -> list[float] | None:
         return [float(each.strip().replace(",", ".")) for each in parts]
     except ValueError:
         raise ValueError(f"{name}: {text!r} are not numbers; write them as 0.2, 1, 5.") from None
-
-
-def _image(figure: Figure, words: str) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
-    plt.close(figure)
-    picture = base64.b64encode(file.getvalue()).decode("ascii")
-    return f'<img alt="{html.escape(words)}" style="max-width: 100%" src="data:image/png;base64,{picture}">'

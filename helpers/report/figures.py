@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -72,6 +76,16 @@ def draw_fit(fit: Fit) -> Figure:
     axes[0].legend(fontsize="small")
     axes[-1].set_xlabel(axis_label("t", fit.measurement.t_unit))
     return figure
+
+
+def as_html(figure: Figure, words: str, *, dpi: int) -> str:
+    """Return a figure, which is closed, as an image of a page, with `words` for those who do not see it."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    plt.close(figure)
+    picture = base64.b64encode(file.getvalue()).decode("ascii")
+    alt = html.escape(words, quote=True)
+    return f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
 
 
 def _scale_signal(axes, trace: Trace) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from helpers.measurement.described import load_measurement, load_traces
 from helpers.measurement.quantity import amount
 from helpers.paths import RESULTS, write_text
 from helpers.plots import STYLE
-from helpers.report.figures import draw_fit, draw_measurement
+from helpers.report.figures import as_html, draw_fit, draw_measurement
 from helpers.report.tables import save_table
 
 _DPI = 110
@@ -36,7 +34,6 @@ body { font-family: sans-serif; line-height: 1.45; max-width: 60rem; margin: 2re
 table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; }
 th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
 pre { background: #f4f4f4; padding: 0.8rem; overflow-x: auto; }
 .warning { border-left: 4px solid #D55E00; padding-left: 0.8rem; }
 """
@@ -323,10 +320,5 @@ def _table(table: pd.DataFrame) -> str:
 
 
 def _figure(figure: Figure, words: str) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
-    plt.close(figure)
-    picture = base64.b64encode(file.getvalue()).decode("ascii")
-    alt = html.escape(words, quote=True)
-    image = f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
-    return f"<figure>{image}<figcaption>{alt}.</figcaption></figure>"
+    image = as_html(figure, words, dpi=_DPI)
+    return f"<figure>{image}<figcaption>{html.escape(words, quote=True)}.</figcaption></figure>"
